@@ -1,0 +1,1 @@
+"""File formats, one a module: each reads fences and writes them back."""

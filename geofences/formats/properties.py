@@ -1,0 +1,171 @@
+"""The typed properties of a fence: what each takes, as one table used for reading, writing and suggesting.
+
+A reader returns the value a `Fence` holds or raises ValueError with what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from math import isfinite
+from types import MappingProxyType
+from typing import Any
+
+from geofences.faults import MAX_RADIUS_M
+from geofences.model import Detect, FenceKind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """How one property is read from JSON and written back."""
+
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any] = lambda value: value
+
+
+def shown(value: object) -> str:
+    """A value of unknown origin, short enough and safe to print."""
+    text = ascii(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """`; did you mean 'x'?`, where a known word is close."""
+    close = get_close_matches(word[:60].lower(), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def number(low: float, high: float, unit: str = "", *, above: bool = False) -> Callable[[Any], float]:
+    """A reader of finite numbers from `low` (without it, if `above`) to `high`."""
+    wanted = (
+        f"a number {'above' if above else 'from'} {low:g} {'and up to' if above else 'to'} {high:g} {unit}".rstrip()
+    )
+
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise ValueError(f"{shown(value)} is not {wanted}")
+        if not low <= value <= high or (above and value == low):
+            raise ValueError(f"{shown(value)} is out of range; give {wanted}")
+        return float(value)
+
+    return read
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """A reader of whole numbers from `low` to `high`."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{shown(value)} is not a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def text(longest: int) -> Callable[[Any], str]:
+    """A reader of printable text of 1 to `longest` characters."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > longest or not value.isprintable():
+            raise ValueError(f"{shown(value)} is not a printable text of 1 to {longest} characters")
+        return value
+
+    return read
+
+
+def identifier(value: Any) -> str:
+    """An id: 1 to 64 printable characters, no space at the ends, no `@` (it parts id and version)."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
+        # Many tools number their features; the number is a good name.
+        value = str(value)
+    if not isinstance(value, str) or not 1 <= len(value) <= 64:
+        raise ValueError(f"{shown(value)} is not an id; give a text of 1 to 64 characters")
+    if not value.isprintable() or value != value.strip() or "@" in value:
+        raise ValueError(f"{shown(value)} is not an id; leave out '@', control characters and spaces at the ends")
+    return value
+
+
+def choice(options: type[StrEnum]) -> Callable[[Any], Any]:
+    """A reader of one word of a closed list."""
+    words = [option.value for option in options]
+
+    def read(value: Any) -> StrEnum:
+        if value not in words:
+            close = suggestion(value, words) if isinstance(value, str) else ""
+            raise ValueError(f"{shown(value)} is not one of {', '.join(words)}{close}")
+        return options(value)
+
+    return read
+
+
+def many(item: Callable[[Any], Any], example: str) -> Callable[[Any], frozenset[Any]]:
+    """A reader of a list whose items `item` reads."""
+
+    def read(value: Any) -> frozenset[Any]:
+        if not isinstance(value, list) or len(value) > 100:
+            raise ValueError(f"{shown(value)} is not a list of at most 100, such as {example}")
+        return frozenset(item(one) for one in value)
+
+    return read
+
+
+def instant(value: Any) -> int:
+    """Milliseconds of an RFC 3339 text with its zone."""
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        try:
+            return (datetime.fromisoformat(value) - _EPOCH) // _MS
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"{shown(value)} is not an instant such as 2026-01-28T15:22:00Z")
+
+
+def _write_instant(ms: int) -> str:
+    return (_EPOCH + ms * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def not_yet(_: Any) -> None:
+    """Refuse a schedule: a fence that should sleep at night must not be awake because its schedule was overlooked."""
+    raise ValueError(
+        "schedules are not evaluated by this version, and the fence would apply at all hours; "
+        "remove it, or give valid_from and valid_to"
+    )
+
+
+_DAY_S = 86_400.0
+PROPERTIES = MappingProxyType(
+    {
+        "id": Property(identifier),
+        "name": Property(text(200)),
+        "kind": Property(choice(FenceKind)),
+        "version": Property(whole(1, 2**53)),
+        "risk": Property(whole(1, 5)),
+        "severity": Property(whole(1, 5)),
+        "schedule": Property(not_yet),
+        "detect": Property(many(choice(Detect), '["enter", "exit"]'), sorted),
+        "min_inside_s": Property(number(0, _DAY_S, "s")),
+        "min_outside_s": Property(number(0, _DAY_S, "s")),
+        "dwell_s": Property(number(0, 30 * _DAY_S, "s", above=True)),
+        "exit_margin_m": Property(number(0, 10_000, "m")),
+        "approach_m": Property(number(0, 50_000, "m")),
+        "usual_crossing_s": Property(number(0, _DAY_S, "s", above=True)),
+        "speed_limit_kmh": Property(number(0, 200, "km/h", above=True)),
+        "applies_to": Property(many(text(64), '["reefer"]'), sorted),
+        "valid_from": Property(instant, _write_instant),
+        "valid_to": Property(instant, _write_instant),
+        "protocol": Property(text(500)),
+    }
+)
+# The two that are part of the shape; which of them a geometry takes is for the format to say.
+RADII = MappingProxyType(
+    {name: Property(number(0, MAX_RADIUS_M, "m", above=True)) for name in ("radius_m", "buffer_m")}
+)
+# Properties that one kind alone gives a meaning to: elsewhere they would be silently idle.
+ONLY_FOR = MappingProxyType({"risk": FenceKind.HIGH_RISK_CORRIDOR, "usual_crossing_s": FenceKind.KNOWN_DEAD_ZONE})

@@ -1,0 +1,5 @@
+"""`python -m telematics` is the `telematics` command."""
+
+from telematics.cli import main
+
+main()

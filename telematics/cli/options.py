@@ -1,0 +1,67 @@
+"""Options that several commands share, so that one word means one thing everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from telematics.errors import UserError
+
+if TYPE_CHECKING:
+    from telematics.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Bootstrap = Annotated[
+    str | None,
+    typer.Option("--bootstrap", metavar="HOST:PORT", help="Kafka to talk to, instead of TELEMATICS_KAFKA__BOOTSTRAP."),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", metavar="TEXT", help="Prefix of the topics, instead of TELEMATICS_TOPICS__PREFIX."),
+]
+Fences = Annotated[
+    Path, typer.Option("--fences", metavar="FILE", help="GeoJSON file of the geofences.", show_default=False)
+]
+Rules = Annotated[
+    Path | None,
+    typer.Option("--rules", metavar="FILE", help="YAML file of rule parameters; without it the defaults hold."),
+]
+
+
+def settings_from(bootstrap: str | None, prefix: str | None) -> Settings:
+    """Read the settings, with what the command line gave on top, and log by them. Raises SettingsError."""
+    from telematics.logs import configure_logging
+    from telematics.settings import load_settings
+
+    given: dict[str, Any] = {}
+    if bootstrap is not None:
+        given["kafka"] = {"bootstrap": bootstrap}
+    if prefix is not None:
+        given["topics"] = {"prefix": prefix}
+    settings = load_settings(**given)
+    # What the stream has to say goes to standard error; a pipe carries results only.
+    configure_logging(settings.log)
+    return settings
+
+
+class LanguageName(StrEnum):
+    """A language texts exist in (`telematics.texts.Language`, which is slow to import)."""
+
+    ES = "es"
+    EN = "en"
+
+
+LanguageOption = Annotated[LanguageName, typer.Option("--lang", help="Language of the texts.")]
+
+
+def instant(text: str, option: str) -> int:
+    """Milliseconds of an RFC 3339 time. Raises UserError naming the option."""
+    from telematics.instants import parse_rfc3339
+
+    try:
+        return parse_rfc3339(text)
+    except ValueError as error:
+        raise UserError(f"{option}: {error}") from None

@@ -1,0 +1,83 @@
+"""How commands speak: tables for people on a terminal, tab-separated lines in a pipe, JSON when asked.
+
+Results go to standard output, everything else to standard error, so that a pipe carries results only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+EXIT_OK = 0
+EXIT_PROBLEMS = 1
+EXIT_USAGE = 2
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON document, indented."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+    _write(orjson.dumps(value, option=options))
+
+
+def as_json_line(value: Any) -> None:
+    """Print one line of newline-delimited JSON at once, for whoever reads while we go on."""
+    _write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS))
+
+
+def line(text: str = "") -> None:
+    """Print one line of the result at once."""
+    _write(text.encode() + b"\n")
+
+
+def note(text: str) -> None:
+    """Tell the person at the terminal something that is no part of the result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings on a terminal, tab-separated without headings in a pipe."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            line("\t".join(_cell(value) for value in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    Console().print(drawn, markup=False)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Draw a bar on standard error while something long runs; `None`, and no bar, where nobody watches.
+
+    What is yielded takes how much is done and how much there is.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).replace("\t", " ").replace("\n", " ")
+
+
+def _write(data: bytes) -> None:
+    # Through the text layer, so that tests and pagers that replace sys.stdout see it too.
+    sys.stdout.write(data.decode())
+    sys.stdout.flush()

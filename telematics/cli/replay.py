@@ -1,0 +1,181 @@
+"""`telematics replay`: files through the same engine that runs live."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from telematics.cli.options import Fences, Json, Rules
+from telematics.cli.output import EXIT_PROBLEMS, as_json, line, note, table
+from telematics.errors import UserError
+
+if TYPE_CHECKING:
+    from telematics.replay.plan import Plan, Progress
+    from telematics.replay.runner import Summary
+
+
+class DialectChoice(StrEnum):
+    """Whose field names the files have (`telematics.wire.dialects`, which is slow to import)."""
+
+    NATIVE = "native"
+    TRACCAR = "traccar"
+
+
+class OrderChoice(StrEnum):
+    """How rows are ordered (`telematics.replay.arrival`, which is slow to import)."""
+
+    TS = "ts"
+    FILE = "file"
+
+
+def replay(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="CSV, NDJSON or dumps, plain or in gzip.", show_default=False),
+    ],
+    fences: Fences,
+    rules: Rules = None,
+    trips: Annotated[
+        Path | None, typer.Option("--trips", metavar="FILE", help="Trips: NDJSON, or a JSON or YAML list.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write alerts there, one a line.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", metavar="FILE", help="Write rows that cannot be read there, and why.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--map", metavar="NAME=COLUMN,...", help="Columns with other names: vehicle_id=track_id,ts=t."),
+    ] = None,
+    dialect: Annotated[
+        DialectChoice | None, typer.Option("--dialect", help="Whose names the columns have; else they tell themselves.")
+    ] = None,
+    arrival: Annotated[
+        str | None, typer.Option("--arrival", metavar="COLUMN", help="Column of the arrival; else it is made from ts.")
+    ] = None,
+    order: Annotated[
+        OrderChoice, typer.Option("--order", help="ts: rows are sorted by time. file: rows arrive as they lie.")
+    ] = OrderChoice.TS,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Last arrival to judge: RFC 3339 or epoch.")
+    ] = None,
+    tail_s: Annotated[
+        float, typer.Option("--tail", metavar="SECONDS", min=0, help="How long time goes on after the last row.")
+    ] = 0.0,
+    json: Json = False,
+) -> None:
+    """Judge recorded pings. Exits 1 when not one row could be read, 2 when files or options are wrong."""
+    from geofences.formats.geojson import load_geojson
+    from geofences.index import FenceIndex
+    from telematics.core.params import load_rules
+    from telematics.replay.feed import open_feed
+    from telematics.replay.rejects import Rejects
+    from telematics.replay.runner import replay as run
+    from telematics.replay.trips import load_trips
+
+    index, parameters = FenceIndex(load_geojson(fences)), load_rules(rules)
+    documents = load_trips(trips) if trips else ()
+    feed = open_feed(_plan(files, columns, dialect, arrival, order, until, tail_s))
+    inputs = [*files, fences, *(path for path in (rules, trips) if path)]
+    with ExitStack() as stack:
+        alerts_out = _writer(stack, out, "--out", inputs)
+        rejects_out = _writer(stack, rejects, "--rejects", [*inputs, *([out] if out else [])])
+        progress = stack.enter_context(_bar(files)) if sys.stderr.isatty() and not json else None
+        summary = run(feed, index, parameters, documents, alerts_out, Rejects(rejects_out), progress)
+    if json:
+        as_json(summary.as_json())
+    else:
+        _tell(summary, rejects)
+    if summary.pings == 0:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+def read_map(text: str | None) -> dict[str, str]:
+    """Read `--map`: field names to column names. Raises UserError for what is no list of NAME=COLUMN."""
+    columns: dict[str, str] = {}
+    for part in text.split(",") if text else ():
+        name, equals, column = (word.strip() for word in part.partition("="))
+        if not (name and equals and column):
+            raise UserError(f"--map: {part!r} is not NAME=COLUMN, as in vehicle_id=track_id,ts=t")
+        if name in columns:
+            raise UserError(f"--map: {name!r} is mapped twice")
+        columns[name] = column
+    return columns
+
+
+def _plan(
+    files: list[Path],
+    columns: str | None,
+    dialect: DialectChoice | None,
+    arrival: str | None,
+    order: OrderChoice,
+    until: str | None,
+    tail_s: float,
+) -> Plan:
+    from telematics.replay.arrival import Order
+    from telematics.replay.files import Options
+    from telematics.replay.plan import Plan
+    from telematics.wire.dialects import DialectName
+    from telematics.wire.dialects.timestamps import read_instant
+
+    try:
+        until_ms = None if until is None else read_instant(until)
+    except ValueError as error:
+        raise UserError(f"--until: {error}") from None
+    options = Options(DialectName(dialect) if dialect else None, read_map(columns), arrival)
+    return Plan(tuple(files), options, Order(order), until_ms, round(tail_s * 1000))
+
+
+def _writer(stack: ExitStack, path: Path | None, option: str, inputs: list[Path]) -> IO[bytes] | None:
+    if path is None:
+        return None
+    if any(path.resolve() == given.resolve() for given in inputs):
+        raise UserError(f"{option} {path}: is another file of this command and would be overwritten")
+    try:
+        return stack.enter_context(path.open("wb"))
+    except OSError as error:
+        raise UserError(f"{option} {path}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _bar(files: list[Path]) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    done: dict[Path, int] = {}
+    words = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")
+    with Progress(*words, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=sum(path.stat().st_size for path in files))
+
+        def tell(path: Path, read: int) -> None:
+            done[path] = read
+            bar.update(task, completed=sum(done.values()))
+
+        yield tell
+
+
+def _tell(summary: Summary, rejects: Path | None) -> None:
+    for text in summary.notes:
+        note(text)
+    found: dict[str, Any] = summary.as_json()
+    rows: list[tuple[str, object]] = [
+        ("pings", f"{summary.pings:,} of {summary.vehicles:,} vehicles, {summary.pings_per_s:,.0f} a second"),
+        ("rejected", _listed(found["rejected"])),
+        ("quarantined", _listed(found["quarantined"])),
+        ("alerts", _listed(found["alerts"])),
+    ]
+    table(("what", "how many"), rows)
+    if summary.rejected and rejects is None:
+        note("--rejects FILE writes down which rows could not be read, and why")
+    if summary.pings == 0:
+        line("not one ping could be judged")
+
+
+def _listed(counts: dict[str, int]) -> str:
+    parts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f"{sum(counts.values()):,}" + (f" ({parts})" if parts else "")

@@ -1,0 +1,50 @@
+"""What a step of the engine gives back: alerts to publish, and counts of what became of the inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from telematics.model import Alert
+
+
+class Outcome(StrEnum):
+    """What became of an input, or what else the engine counts. Each accepted ping has exactly one of the first six."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    LATE_IGNORED = "late_ignored"
+    NO_FIX = "no_fix"
+    QUARANTINED = "quarantined"
+    TICK = "tick"
+    REBUILD_TRUNCATED = "rebuild_truncated"
+    STATE_DROPPED = "state_dropped"
+
+
+PING_OUTCOMES = (
+    Outcome.ACCEPTED,
+    Outcome.DUPLICATE,
+    Outcome.LATE,
+    Outcome.LATE_IGNORED,
+    Outcome.NO_FIX,
+    Outcome.QUARANTINED,
+)
+
+
+class Quarantine(StrEnum):
+    """Why a valid ping is not believed where it says it is."""
+
+    FUTURE_CLOCK = "future_clock"
+    IMPLAUSIBLE_JUMP = "implausible_jump"
+    SAME_TIME_ELSEWHERE = "same_time_elsewhere"
+
+
+@dataclass(slots=True)
+class Effects:
+    """Alerts in the order they became knowable, and counts by outcome and by reason of quarantine."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    quarantined: Counter[Quarantine] = field(default_factory=Counter)

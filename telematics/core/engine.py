@@ -1,0 +1,420 @@
+"""The monitor engine. Everything that changes what is known of a vehicle happens in this file, in this order.
+
+The laws it keeps (each has property tests in tests/property/core):
+
+ 1. `step` reads no clock, file, network or random number, and logs nothing. Time comes in with the input.
+ 2. The order of work is written once: below.
+ 3. The same inputs, however they are cut into batches, have the same effects, to the byte.
+ 4. A duplicate has no effect. A late ping never moves a vehicle backwards.
+ 5. An episode has one alert id, computed from vehicle, rule, subject and start, however often it is processed.
+ 6. Every alert carries its evidence: facts, thresholds, versions of rules and fences.
+ 7. A deadline takes effect when it is due, not when somebody noticed: before an input with arrival A is applied, all
+    deadlines due at or before A are, in order. An arrival below the clock counts as the clock.
+ 8. State is plain data, bounded; restored from a snapshot it goes on as if it had never stopped.
+ 9. A late ping counts for device events, and for geometry if it is younger than ten minutes; else it is counted.
+10. A ping without a fix proves that the device lives and nothing else. One whose position or clock cannot be believed
+    is quarantined: it counts for liveness and device events. One bad ping never poisons a vehicle.
+
+The order of work, for each input:
+
+ a. time      the clock moves to the input's arrival; trips and deadlines due until then take effect, in order
+ b. device    who reports; is the ping new, late, a duplicate; how often does the device report
+ c. events    which device events are not known yet
+ d. position  is it good, no fix, a jump; where does the vehicle stand and since when
+ e. place     which corridors, places and dead zones the fix is in; which fences were entered and left
+ f. rules     each rule the input can concern, in the order of the registry
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from geofences.geodesy import distance_m
+from telematics.core import visits
+from telematics.core.effects import Effects, Outcome, Quarantine
+from telematics.core.facts import Facts, Scope, Tracer, VisitChange
+from telematics.core.motion import mend_stay, observe_interval, stay
+from telematics.core.quality import accuracy_of, has_fix, is_jump, is_too_fast
+from telematics.core.reports import file_odd, news, trim_ring
+from telematics.core.rules import RULES
+from telematics.core.rules.base import Rule, Trigger
+from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
+from telematics.core.state import DeviceState, FixPoint, VehicleState
+from telematics.core.surroundings import Hits, Surroundings
+from telematics.core.timers import Timers
+from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
+
+if TYPE_CHECKING:
+    from geofences.index import FenceIndex
+    from telematics.core.params import RuleSet
+
+FUTURE_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
+
+
+class MonitorEngine:
+    """One engine per input partition. `truncated`: what it is fed first is not the beginning of the log."""
+
+    def __init__(self, fences: FenceIndex, rules: RuleSet, *, truncated: bool = False) -> None:
+        self.clock = 0
+        self._truncated = truncated
+        self._vehicles: dict[str, VehicleState] = {}
+        self._trips: list[tuple[int, int, Trip]] = []
+        self._trips_seen = 0
+        self._trip_of: dict[str, Trip] = {}
+        self._quality = rules.quality
+        self._future_ms = round(rules.quality.future_clock_s * 1000)
+        self._motion = rules.motion
+        self._timers = Timers(self._vehicles)
+        self._scope = Scope(
+            fences=fences,
+            number_of={fence.id: number for number, fence in enumerate(fences.fences)},
+            motion=rules.motion,
+            quality=rules.quality,
+            rules_version=rules.version,
+            timers=self._timers,
+            effects=Effects(),
+        )
+        self._surroundings = Surroundings(fences)
+        self._rules: dict[str, Rule] = {}
+        for rule in RULES:
+            params = getattr(rules, rule.id)
+            if params.enabled:
+                self._rules[rule.id] = rule(params)
+        self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
+
+    # -- inputs ----------------------------------------------------------------------------------------------------
+
+    def step(self, batch: Batch) -> Effects:
+        """Apply the inputs of a batch in order; the effects are theirs alone."""
+        effects = self._scope.effects = Effects()
+        hits = self._surroundings.locate(batch.pings)
+        accepted = 0
+        for arrival, ping, hit in zip(batch.arrivals, batch.pings, hits, strict=True):
+            at = max(self.clock, arrival)
+            self._advance(at)
+            if ping is None:
+                effects.counts[Outcome.TICK] += 1
+                continue
+            outcome = self._apply(ping, hit, at)
+            if outcome is Outcome.ACCEPTED:
+                accepted += 1
+            else:
+                effects.counts[outcome] += 1
+        if accepted:
+            effects.counts[Outcome.ACCEPTED] += accepted
+        return effects
+
+    def put_trip(self, trip: Trip) -> None:
+        """Let a trip's document take effect before the first input with arrival >= its `effective_at`.
+
+        One whose time has passed, or that names none, takes effect at once.
+        """
+        if trip.effective_at is None or trip.effective_at <= self.clock:
+            self._set_trip(trip)
+        else:
+            self._trips_seen += 1
+            heappush(self._trips, (trip.effective_at, self._trips_seen, trip))
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Told of every rule's verdict when set; for `telematics explain`."""
+        return self._scope.tracer
+
+    @tracer.setter
+    def tracer(self, tracer: Tracer | None) -> None:
+        self._scope.tracer = tracer
+
+    def vehicle(self, vehicle_id: str) -> VehicleState | None:
+        """What is known of a vehicle; to look at, not to change."""
+        return self._vehicles.get(vehicle_id)
+
+    def gauges(self) -> dict[str, int]:
+        """How many vehicles are known, and how many alerts and visits are open."""
+        states = self._vehicles.values()
+        return {
+            "vehicles": len(self._vehicles),
+            "open_alerts": sum(len(state.episodes) for state in states),
+            "visits": sum(len(state.visits) for state in states),
+        }
+
+    # -- snapshots -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything the engine knows, as plain data: {clock, truncated, vehicles: {id: …}, trips}."""
+        return {
+            "clock": self.clock,
+            "truncated": self._truncated,
+            "vehicles": {vehicle_id: snapshot_vehicle(state) for vehicle_id, state in self._vehicles.items()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any], trips: Iterable[Trip] = ()) -> None:
+        """Take up what `snapshot` knew, on an engine that has seen nothing yet, with the trips then in force."""
+        self.clock = snapshot["clock"]
+        self._truncated = snapshot["truncated"]
+        for trip in trips:
+            self.put_trip(trip)
+        for vehicle_id, plain in snapshot["vehicles"].items():
+            state = restore_vehicle(vehicle_id, plain)
+            state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
+            state.trip = self._trip_of.get(vehicle_id)
+            self._vehicles[vehicle_id] = state
+            for key, due in list(state.deadlines.items()):
+                if key[0] != visits.TIMER or key[1] in state.visits:
+                    self._timers.arm(state, key, due)
+                else:
+                    del state.deadlines[key]
+            if state.fix is not None:
+                hits = self._surroundings.locate_points([state.fix.lon], [state.fix.lat])[0]
+                self._surroundings.look_around(state, self._surroundings.applicable(state, hits, state.fix.ts))
+
+    # -- a. time ---------------------------------------------------------------------------------------------------
+
+    def _advance(self, at: int) -> None:
+        while True:
+            due = self._timers.next_due()
+            trip_at = self._trips[0][0] if self._trips else None
+            if trip_at is not None and trip_at <= at and (due is None or trip_at <= due):
+                self._set_trip(heappop(self._trips)[2])
+            elif due is not None and due <= at:
+                self._fire(at)
+            else:
+                break
+        self.clock = at
+
+    def _fire(self, at: int) -> None:
+        due, state, (rule_id, subject) = self._timers.pop()
+        due = max(due, self.clock)
+        ts = state.device.last_ts + max(0, due - state.device.heard_at)
+        if rule_id == visits.TIMER:
+            changes = visits.at_timer(self._scope, state, subject)
+            self._ask(Facts(self._scope, state, due, at, ts, triggers=Trigger.VISITS, visits=changes))
+            return
+        rule = self._rules.get(rule_id)
+        if rule is not None:
+            rule.on_timer(Facts(self._scope, state, due, at, ts), subject)
+
+    def _set_trip(self, trip: Trip) -> None:
+        self._trip_of[trip.vehicle_id] = trip
+        state = self._vehicles.get(trip.vehicle_id)
+        if state is not None:
+            state.trip = trip
+
+    # -- b. device -------------------------------------------------------------------------------------------------
+
+    def _apply(self, ping: Ping, hits: Hits, at: int) -> Outcome:
+        state = self._vehicles.get(ping.vehicle_id)
+        if state is None:
+            state = self._meet(ping)
+        primary = ping.device is state.primary
+        device = state.device if primary else self._other_device(state, ping.device)
+        primary = device is state.device
+        if ping.ts > at + self._future_ms:
+            return self._ahead(state, device, ping, at)
+        if ping.ts <= device.last_ts:
+            return self._not_new(state, device, ping, hits, at)
+        if ping.interval_s is not None:
+            device.interval_s = ping.interval_s
+        elif device.last_ts >= 0 and not ping.events and not ping.buffered:
+            observe_interval(device, (ping.ts - device.last_ts) / 1000.0)
+        device.last_ts = ping.ts
+        device.heard_at = at
+        if ping.satellites is not None:
+            device.reports_satellites = True
+        if not primary:
+            file_odd(device, ping.ts)
+            self._ask(self._facts(state, ping, at, late=ping.buffered))
+            return Outcome.ACCEPTED
+        if ping.ignition is not None and ping.ignition is not state.ignition:
+            state.ignition = ping.ignition
+            state.ignition_ts = ping.ts
+        return self._position(state, device, ping, hits, at)
+
+    def _meet(self, ping: Ping) -> VehicleState:
+        state = self._vehicles[ping.vehicle_id] = VehicleState(
+            ping.vehicle_id, first_ts=ping.ts if self._truncated else -1, primary=ping.device
+        )
+        state.trip = self._trip_of.get(ping.vehicle_id)
+        return state
+
+    def _other_device(self, state: VehicleState, name: Device) -> DeviceState:
+        """A device beside the primary one; the tractor's becomes the primary when it is heard for the first time."""
+        device = state.others.get(name)
+        if device is not None:
+            return device
+        if name is not Device.TRACTOR:
+            device = state.others[name] = DeviceState()
+            return device
+        state.others[state.primary] = state.device
+        state.primary, state.device = Device.TRACTOR, DeviceState()
+        state.fix = state.anchor = None
+        state.ring.clear()
+        state.suspects.clear()
+        return state.device
+
+    def _ahead(self, state: VehicleState, device: DeviceState, ping: Ping, at: int) -> Outcome:
+        """A clock that runs ahead of arrival: the device lives, its events count as of now, its position does not."""
+        if ping.ts in device.future:
+            return Outcome.DUPLICATE
+        device.future = [*device.future, ping.ts][-FUTURE_TIMES:]
+        device.heard_at = at
+        triggers = Trigger.HEARD if device is state.device else 0
+        self._ask(self._facts(state, ping, at, ts=at, triggers=triggers))
+        self._scope.effects.quarantined[Quarantine.FUTURE_CLOCK] += 1
+        return Outcome.QUARANTINED
+
+    def _not_new(self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits, at: int) -> Outcome:
+        """A ping that is not newer than the device's last: a duplicate, or late."""
+        outcome, changes = self._place_late(state, device, ping, hits)
+        is_news = outcome not in (Outcome.DUPLICATE, Outcome.LATE_IGNORED)
+        if is_news:
+            device.heard_at = at
+        triggers = Trigger.HEARD if is_news and device is state.device else 0
+        facts = self._facts(state, ping, at, late=True, triggers=triggers, changes=changes)
+        if is_news or facts.events:
+            self._ask(facts)
+        return Outcome.LATE if facts.events and not is_news else outcome
+
+    def _place_late(
+        self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits
+    ) -> tuple[Outcome, tuple[VisitChange, ...]]:
+        """Put a late fix where it belongs among the last ones; the vehicle stays where its newest fix is."""
+        primary = device is state.device
+        ring = state.ring if primary else []
+        where = bisect_left(ring, (ping.ts,))
+        measured = has_fix(ping, device, None)
+        if where < len(ring) and ring[where].ts == ping.ts:
+            if not measured or (ring[where].lon == ping.lon and ring[where].lat == ping.lat):
+                return Outcome.DUPLICATE, ()
+            self._scope.effects.quarantined[Quarantine.SAME_TIME_ELSEWHERE] += 1
+            return Outcome.QUARANTINED, ()
+        if ping.ts in device.odd:
+            return Outcome.DUPLICATE, ()
+        if ping.ts <= device.floor or device.last_ts - ping.ts > self._quality.late_s * 1000:
+            return Outcome.LATE_IGNORED, ()
+        if not primary or not measured:
+            file_odd(device, ping.ts)
+            return (Outcome.NO_FIX if primary else Outcome.LATE), ()
+        fix = FixPoint(ping.ts, ping.lon, ping.lat, accuracy_of(ping, self._quality), ping.speed_kmh or 0.0)
+        if any(is_jump(neighbour, fix, self._quality) for neighbour in ring[max(0, where - 1) : where + 1]):
+            file_odd(device, ping.ts)
+            self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
+            return Outcome.QUARANTINED, ()
+        ring.insert(where, fix)
+        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
+        changes = visits.at_late_fix(self._scope, state, fix, inside) if inside else ()
+        mend_stay(state, self._motion)
+        trim_ring(state)
+        return Outcome.LATE, changes
+
+    # -- c. events -------------------------------------------------------------------------------------------------
+
+    def _facts(
+        self,
+        state: VehicleState,
+        ping: Ping,
+        at: int,
+        *,
+        ts: int | None = None,
+        late: bool = False,
+        triggers: int = 0,
+        stopped_s: float = 0.0,
+        changes: tuple[VisitChange, ...] = (),
+    ) -> Facts:
+        """What the rules are shown of a ping; its device events that are news become known here."""
+        ts = ping.ts if ts is None else ts
+        events: tuple[DeviceEvent, ...] = ()
+        if ping.events:
+            events = news(state, ping, ts)
+            if events:
+                triggers |= Trigger.EVENTS
+        if ping.power_v is not None:
+            triggers |= Trigger.POWER
+        return Facts(self._scope, state, at, at, ts, ping, late, triggers, stopped_s, events, changes)
+
+    # -- d. position -----------------------------------------------------------------------------------------------
+
+    def _position(self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits, at: int) -> Outcome:
+        last = state.fix
+        if not has_fix(ping, device, last):
+            file_odd(device, ping.ts)
+            self._ask(self._facts(state, ping, at, late=ping.buffered, triggers=Trigger.HEARD))
+            return Outcome.NO_FIX
+        speed_kmh = ping.speed_kmh
+        fix = FixPoint(ping.ts, ping.lon, ping.lat, accuracy_of(ping, self._quality), speed_kmh or 0.0)
+        triggers = Trigger.HEARD | Trigger.FIX
+        step_m = 0.0
+        if last is not None:
+            step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
+            if is_too_fast(step_m, fix.ts - last.ts, self._quality):
+                if not self._is_believed(state, fix):
+                    file_odd(device, ping.ts)
+                    triggers = Trigger.HEARD | Trigger.JUMP
+                    self._ask(self._facts(state, ping, at, late=ping.buffered, triggers=triggers))
+                    self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
+                    return Outcome.QUARANTINED
+                triggers |= Trigger.JUMP
+                state.ring, state.anchor = state.suspects[:-1], None
+                last = state.ring[-1]
+                step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
+            if speed_kmh is None:
+                fix = fix._replace(speed_kmh=step_m * 3600.0 / (fix.ts - last.ts))
+        elif state.first_ts >= 0:
+            state.first_ts = fix.ts
+        if state.suspects:
+            state.suspects = []
+        state.fix = fix
+        if fix.speed_kmh > self._motion.moving_kmh:
+            state.moved_ts = fix.ts
+        state.ring.append(fix)
+        stopped_s = stay(state, step_m, self._motion)
+        if stopped_s:
+            triggers |= Trigger.STANDING
+        trim_ring(state)
+        changes = self._place(state, hits, fix, at)
+        if changes:
+            triggers |= Trigger.VISITS
+        self._ask(
+            self._facts(state, ping, at, late=ping.buffered, triggers=triggers, stopped_s=stopped_s, changes=changes)
+        )
+        return Outcome.ACCEPTED
+
+    def _is_believed(self, state: VehicleState, fix: FixPoint) -> bool:
+        """Whether enough fixes in a row agree that the vehicle is elsewhere."""
+        suspects = state.suspects
+        agrees = bool(suspects) and not is_jump(suspects[-1], fix, self._quality)
+        state.suspects = [*suspects, fix] if agrees else [fix]
+        return len(state.suspects) >= self._quality.consistent_fixes
+
+    # -- e. place --------------------------------------------------------------------------------------------------
+
+    def _place(self, state: VehicleState, hits: Hits, fix: FixPoint, at: int) -> tuple[VisitChange, ...]:
+        if hits or state.hits:
+            hits = self._surroundings.applicable(state, hits, fix.ts)
+            self._surroundings.look_around(state, hits)
+        elif not state.visits:
+            return ()
+        inside = self._surroundings.followed(hits)
+        if not inside and not state.visits:
+            return ()
+        return visits.at_fix(self._scope, state, fix, inside, at)
+
+    # -- f. rules --------------------------------------------------------------------------------------------------
+
+    def _ask(self, facts: Facts) -> None:
+        remembering = frozenset(rule_id for rule_id, _ in facts.state.memory) if facts.state.memory else _NONE
+        key = (facts.triggers, remembering)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = tuple(
+                rule
+                for rule in self._rules.values()
+                if rule.triggers & facts.triggers or (rule.triggers & Trigger.MEMORY and rule.id in remembering)
+            )
+        for rule in asked:
+            rule.on_facts(facts)
+
+
+_NONE: frozenset[str] = frozenset()

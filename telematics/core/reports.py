@@ -1,0 +1,41 @@
+"""What a ping adds to what is known of its device: whether it is news, and which of its events are."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING
+
+from telematics.core.facts import event_code
+from telematics.core.state import EVENT_TIMES, ODD_TIMES, RING_FIXES
+
+if TYPE_CHECKING:
+    from telematics.core.state import DeviceState, VehicleState
+    from telematics.model import DeviceEvent, Ping
+
+
+def file_odd(device: DeviceState, ts: int) -> None:
+    """Remember a ping that enters no ring of fixes, so that its duplicate can be told."""
+    insort(device.odd, ts)
+    if len(device.odd) > ODD_TIMES:
+        device.floor = max(device.floor, device.odd.pop(0))
+
+
+def trim_ring(state: VehicleState) -> None:
+    """Forget the oldest fixes over the ring's size."""
+    ring = state.ring
+    while len(ring) > RING_FIXES:
+        state.device.floor = max(state.device.floor, ring.pop(0).ts)
+
+
+def news(state: VehicleState, ping: Ping, ts: int) -> tuple[DeviceEvent, ...]:
+    """The ping's device events that are not known yet; they are known from now on, as of `ts`."""
+    fresh: list[DeviceEvent] = []
+    for event in dict.fromkeys(ping.events):
+        entry = (ts, event_code(ping.device, event))
+        if ts <= state.events_floor or entry in state.events:
+            continue
+        fresh.append(event)
+        insort(state.events, entry)
+        if len(state.events) > EVENT_TIMES:
+            state.events_floor = max(state.events_floor, state.events.pop(0)[0])
+    return tuple(fresh)

@@ -1,0 +1,89 @@
+"""What a rule is.
+
+A rule is one file: its parameters with units and defaults, what it concludes from facts, what it concludes when a
+deadline it set has come, and a docstring a fleet operator understands. It keeps no state of its own: what it must
+remember of a vehicle it files in the vehicle's memory, as plain values.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+
+
+class Params(BaseModel):
+    """A section of the rules file. Unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RuleParams(Params):
+    """The settings every rule has."""
+
+    enabled: bool = True
+
+
+class Trigger:
+    """What happened, so that only the rules it can concern are asked: bits of an int.
+
+    Not an IntFlag: its operators cost 1 µs each, several times per ping.
+    """
+
+    FIX = 1
+    """A good fix, newer than any before."""
+    HEARD = 2
+    """Any ping of the vehicle's primary device that is not a duplicate."""
+    EVENTS = 4
+    """The ping carries device events that were not known yet."""
+    VISITS = 8
+    """A fence was entered or left."""
+    JUMP = 16
+    """A fix was quarantined as an implausible jump; with FIX: the vehicle is believed to be elsewhere now."""
+    STANDING = 32
+    """A good fix within the stop radius of where a stay began."""
+    POWER = 64
+    """The ping tells the supply voltage."""
+    MEMORY = 128
+    """Any ping of a vehicle about which the rule itself remembers something."""
+
+
+class Subject(StrEnum):
+    """What, beside the vehicle, an episode of a rule is about."""
+
+    NONE = "none"
+    FENCE = "fence"
+    DEVICE = "device"
+    SOURCE = "source"
+
+
+class Verdict(StrEnum):
+    """What a rule concluded, for `telematics explain`."""
+
+    QUIET = "quiet"
+    WAITING = "waiting"
+    HELD = "held back"
+    RAISED = "raised"
+    OPEN = "still open"
+    CLEARED = "cleared"
+
+
+class Rule(Protocol):
+    """One rule with its parameters bound."""
+
+    id: ClassVar[str]
+    subject: ClassVar[Subject]
+    triggers: ClassVar[int]
+    Params: ClassVar[type[RuleParams]]
+
+    def __init__(self, params: Any) -> None: ...
+
+    def on_facts(self, facts: Facts) -> None:
+        """Look at what just became known; raise, escalate, clear, set deadlines."""
+
+    def on_timer(self, facts: Facts, subject: str) -> None:
+        """A deadline set for `subject` has come and was not moved or lifted since."""

@@ -1,0 +1,55 @@
+"""geofence_enter: the truck entered a fence (entrada, llegada)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from geofences.model import Detect
+from telematics.core.rules.base import RuleParams, Subject, Trigger
+from telematics.model import Severity
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+
+
+class GeofenceEnterParams(RuleParams):
+    """Nothing to set but `enabled`; each fence says how long inside counts (`min_inside_s`) and how much it weighs."""
+
+
+class GeofenceEnter:
+    """The truck is inside a fence that detects `enter`: at its first fix inside, or after `min_inside_s`.
+
+    A fix less accurate than the fence is wide proves nothing. A truck that falls silent while the time runs still
+    counts as inside. It ends when the truck has left (see geofence_exit).
+    """
+
+    id: ClassVar[str] = "geofence_enter"
+    subject: ClassVar[Subject] = Subject.FENCE
+    triggers: ClassVar[int] = Trigger.VISITS
+    Params: ClassVar[type[RuleParams]] = GeofenceEnterParams
+
+    def __init__(self, params: GeofenceEnterParams) -> None:
+        self.params = params
+
+    def on_facts(self, facts: Facts) -> None:
+        for change in facts.visits:
+            fence = facts.scope.fences.fences[change.fence]
+            if Detect.ENTER not in fence.detect:
+                continue
+            if change.entered:
+                facts.raise_(
+                    self,
+                    fence.id,
+                    severity=Severity(fence.severity),
+                    start=change.since,
+                    event_time=change.since + fence.min_inside_s * 1000,
+                    known=change.known,
+                    facts={"inside_since": change.since, "accuracy_m": facts.accuracy_m},
+                    thresholds={"min_inside_s": fence.min_inside_s},
+                    fence=change.fence,
+                )
+            else:
+                facts.clear(self, fence.id, event_time=change.ts, reason="left", fence=change.fence)
+
+    def on_timer(self, facts: Facts, subject: str) -> None:
+        """The engine keeps the timers of visits."""

@@ -1,0 +1,59 @@
+"""geofence_exit: the truck left a fence (salida)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from geofences.model import Detect
+from telematics.core.rules.base import RuleParams, Subject, Trigger
+from telematics.model import Severity
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+
+
+class GeofenceExitParams(RuleParams):
+    """Nothing to set but `enabled`; each fence says how far (`exit_margin_m`) and how long (`min_outside_s`)."""
+
+
+class GeofenceExit:
+    """The truck left a fence that detects `exit`: two fixes, `min_outside_s` apart, are clearly outside.
+
+    Clearly outside is a distance that exceeds the fix's accuracy by more than `exit_margin_m`. No fix, an uncertain
+    fix and a parked truck that drifts with the ignition off prove no exit. It ends when the truck enters again.
+    """
+
+    id: ClassVar[str] = "geofence_exit"
+    subject: ClassVar[Subject] = Subject.FENCE
+    triggers: ClassVar[int] = Trigger.VISITS
+    Params: ClassVar[type[RuleParams]] = GeofenceExitParams
+
+    def __init__(self, params: GeofenceExitParams) -> None:
+        self.params = params
+
+    def on_facts(self, facts: Facts) -> None:
+        for change in facts.visits:
+            fence = facts.scope.fences.fences[change.fence]
+            if Detect.EXIT not in fence.detect:
+                continue
+            if change.entered:
+                facts.clear(self, fence.id, event_time=change.ts, reason="entered again", fence=change.fence)
+            else:
+                facts.raise_(
+                    self,
+                    fence.id,
+                    severity=Severity(fence.severity),
+                    start=change.left_since,
+                    event_time=change.ts,
+                    known=change.known,
+                    facts={
+                        "inside_since": change.since,
+                        "outside_since": change.left_since,
+                        "accuracy_m": facts.accuracy_m,
+                    },
+                    thresholds={"exit_margin_m": fence.exit_margin_m, "min_outside_s": fence.min_outside_s},
+                    fence=change.fence,
+                )
+
+    def on_timer(self, facts: Facts, subject: str) -> None:
+        """Sets no deadline."""

@@ -1,0 +1,114 @@
+"""implausible_jump: a movement no truck makes (posición inverosímil)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from geofences.geodesy import distance_m
+from telematics.core.rules.base import RuleParams, Subject, Trigger
+from telematics.model import Severity
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+
+JUMP, ODOMETER = "position", "odometer"
+
+
+class ImplausibleJumpParams(RuleParams):
+    """When positions contradict themselves or the odometer. What a jump is, `quality` says."""
+
+    consistent_fixes: int = Field(3, ge=1, description="so many believed fixes in a row end a jump")
+    compare_over_m: float = Field(5000, gt=0, description="odometer and positions are compared over this distance")
+    difference: float = Field(0.2, gt=0, lt=1, description="odometer and positions may differ by this share")
+
+
+class ImplausibleJump:
+    """A step faster than 150 km/h over at least 1 km: the fix is quarantined and recorded; three good fixes end it.
+
+    Also, when the odometer disagrees with the positions by more than 20 % over 5 km: a warning. Positions moved and the
+    odometer did not (the tracker rides on another vehicle), or the odometer moved and the positions did not (they are
+    forged). It ends when 5 km agree again.
+    """
+
+    id: ClassVar[str] = "implausible_jump"
+    subject: ClassVar[Subject] = Subject.SOURCE
+    triggers: ClassVar[int] = Trigger.JUMP | Trigger.FIX
+    Params: ClassVar[type[RuleParams]] = ImplausibleJumpParams
+
+    # Memory: JUMP: good fixes since the last jump; ODOMETER: [odometer_km, lon, lat, ts] where the comparison began.
+
+    def __init__(self, params: ImplausibleJumpParams) -> None:
+        self.params = params
+        # Nearer than this in both degrees is nearer than the distance (111.7 km is the longest degree, and sqrt(2)).
+        self._near = params.compare_over_m / 111_700.0 / 1.4143
+
+    def on_facts(self, facts: Facts) -> None:
+        jumped, believed = facts.triggers & Trigger.JUMP, facts.triggers & Trigger.FIX
+        if jumped and not believed:
+            self._on_jump(facts)
+            return
+        good = facts.recall(self, JUMP)
+        if good is not None:
+            # Both triggers at once: the vehicle was believed to be elsewhere, on as many fixes that agree.
+            good = self.params.consistent_fixes if jumped else good + 1
+            facts.remember(self, JUMP, good)
+            if good >= self.params.consistent_fixes:
+                facts.clear(self, JUMP, event_time=facts.ts, reason="consistent fixes")
+                facts.forget(self, JUMP)
+        if facts.ping is not None and facts.ping.odometer_km is not None:
+            self._compare_odometer(facts, facts.ping.odometer_km)
+
+    def _on_jump(self, facts: Facts) -> None:
+        state, ping = facts.state, facts.ping
+        fix = state.fix
+        facts.remember(self, JUMP, 0)
+        if fix is None or ping is None:
+            return
+        step_m = distance_m(fix.lon, fix.lat, ping.lon, ping.lat)
+        step_s = max(0.001, (facts.ts - fix.ts) / 1000.0)
+        quality = facts.scope.quality
+        facts.raise_(
+            self,
+            JUMP,
+            severity=Severity.RECORD,
+            start=facts.ts,
+            event_time=facts.ts,
+            facts={"step_m": step_m, "step_s": step_s, "speed_kmh": step_m / step_s * 3.6},
+            thresholds={"jump_kmh": quality.jump_kmh, "jump_m": quality.jump_m},
+        )
+
+    def _compare_odometer(self, facts: Facts, odometer_km: float) -> None:
+        fix = facts.state.fix
+        base = facts.recall(self, ODOMETER)
+        if fix is None:
+            return
+        here = [odometer_km, fix.lon, fix.lat, facts.ts]
+        if base is None or odometer_km < base[0]:
+            facts.remember(self, ODOMETER, here)
+            return
+        driven_m = (odometer_km - base[0]) * 1000.0
+        if driven_m < self.params.compare_over_m and max(abs(fix.lon - base[1]), abs(fix.lat - base[2])) < self._near:
+            return
+        # The straight line is the least the truck has driven; the stay within the stop radius the most it has not.
+        straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
+        if max(straight_m, driven_m) < self.params.compare_over_m:
+            return
+        stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
+        if driven_m < (1 - self.params.difference) * straight_m or stood:
+            facts.raise_(
+                self,
+                ODOMETER,
+                severity=Severity.WARNING,
+                start=base[3],
+                event_time=facts.ts,
+                facts={"straight_m": straight_m, "driven_m": driven_m},
+                thresholds={"compare_over_m": self.params.compare_over_m, "difference_ratio": self.params.difference},
+            )
+        else:
+            facts.clear(self, ODOMETER, event_time=facts.ts, reason="odometer and positions agree")
+        facts.remember(self, ODOMETER, here)
+
+    def on_timer(self, facts: Facts, subject: str) -> None:
+        """Sets no deadline."""

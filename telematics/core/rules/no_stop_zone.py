@@ -1,0 +1,79 @@
+"""no_stop_zone: stopped in a no-stop zone (parada prohibida)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from geofences.model import Detect, FenceKind
+from geofences.transitions import State
+from telematics.core.rules import standing
+from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
+from telematics.model import Severity
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+
+
+STANDING_IN = (State.INSIDE, State.LEAVING)
+
+
+class NoStopZoneParams(RuleParams):
+    """When a stand in a no-stop zone counts."""
+
+    stopped_s: float = Field(60, gt=0, description="standing this long inside the zone (or two reporting intervals)")
+
+
+class NoStopZone:
+    """A truck stands in a fence of kind `no_stop`: within 100 m for 60 s, measured from fix to fix.
+
+    The stand is back-dated to its first fix inside the zone. It is over 200 m away from there. Places do not excuse it:
+    a no-stop zone is drawn where nothing excuses standing.
+    """
+
+    id: ClassVar[str] = "no_stop_zone"
+    subject: ClassVar[Subject] = Subject.FENCE
+    triggers: ClassVar[int] = Trigger.STANDING | Trigger.MEMORY
+    Params: ClassVar[type[RuleParams]] = NoStopZoneParams
+
+    def __init__(self, params: NoStopZoneParams) -> None:
+        self.params = params
+
+    def on_facts(self, facts: Facts) -> None:
+        state, scope = facts.state, facts.scope
+        for fence_id in [subject for rule, subject in state.episodes if rule == self.id]:
+            if standing.is_over(facts, self, fence_id):
+                standing.end(facts, self, fence_id, fence=scope.number_of.get(fence_id))
+        anchor = state.anchor
+        if not facts.stopped_s or anchor is None:
+            return
+        for fence_id, visit in state.visits.items():
+            number = scope.number_of.get(fence_id)
+            if number is None:
+                continue
+            fence = scope.fences.fences[number]
+            if fence.kind is not FenceKind.NO_STOP or Detect.STOP not in fence.detect or visit.state not in STANDING_IN:
+                continue
+            start = max(anchor.ts, visit.since)
+            stopped_s = (facts.ts - start) / 1000.0
+            needed_s = standing.needed_s(facts, self.params.stopped_s)
+            if stopped_s < needed_s:
+                facts.note(self, fence_id, Verdict.WAITING, stopped_s=stopped_s, needed_s=needed_s)
+                continue
+            if facts.episode(self, fence_id) is None:
+                standing.begin(facts, self, fence_id)
+            facts.raise_(
+                self,
+                fence_id,
+                severity=Severity.HIGH,
+                start=start,
+                event_time=start + needed_s * 1000,
+                known=(anchor if anchor.ts >= visit.since else visit).known,
+                facts={"stopped_s": stopped_s, "interval_s": state.device.interval_s},
+                thresholds={"stopped_s": needed_s, "stop_radius_m": scope.motion.stop_radius_m},
+                fence=number,
+            )
+
+    def on_timer(self, facts: Facts, subject: str) -> None:
+        """Sets no deadline."""

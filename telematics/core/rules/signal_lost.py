@@ -1,0 +1,133 @@
+"""signal_lost: silent while moving (pérdida de señal)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
+from telematics.model import Severity
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+
+
+class SignalLostParams(RuleParams):
+    """How long a silence lasts before it means something, on the arrival clock."""
+
+    intervals: float = Field(2, gt=0, description="hint after this many reporting intervals …")
+    slack_s: float = Field(60, ge=0, description="… and this long on top")
+    warning_s: float = Field(300, gt=0, description="warning after this long, never before the hint")
+    high_s: float = Field(600, gt=0, description="high after this long, never before twice the hint")
+    risky_factor: float = Field(0.5, gt=0, le=1, description="all of these times this, in risky corridors")
+    risk: int = Field(4, ge=1, le=5, description="corridors of this risk and above are risky")
+    crossings: float = Field(1.5, ge=0, description="in a known dead zone, counting starts after its usual time x this")
+    parked_s: float = Field(600, ge=0, description="with the ignition off this long before, silence means nothing")
+
+
+class SignalLost:
+    """A truck falls silent that was moving or had its ignition on: hint, warning after 5 min, high after 10.
+
+    All times are halved in corridors of risk 4 and 5. In a known dead zone (or its approach) counting starts only
+    after 1.5 times its usual crossing time: a dead zone delays the rule, it never switches it off. The first live fix
+    ends it.
+    """
+
+    id: ClassVar[str] = "signal_lost"
+    subject: ClassVar[Subject] = Subject.NONE
+    triggers: ClassVar[int] = Trigger.HEARD
+    Params: ClassVar[type[RuleParams]] = SignalLostParams
+
+    def __init__(self, params: SignalLostParams) -> None:
+        self.params = params
+
+    def on_facts(self, facts: Facts) -> None:
+        state = facts.state
+        if (
+            (self.id, "") in state.episodes
+            and facts.triggers & Trigger.FIX
+            and not facts.late
+            and facts.ping is not None
+            and not facts.ping.buffered
+        ):
+            facts.clear(self, event_time=facts.ts, reason="live fix")
+        if self._may_be_missed(facts):
+            facts.arm(self, "", state.device.heard_at + self._hint_ms(facts) + self._head_start_ms(facts))
+        else:
+            facts.disarm(self)
+
+    def on_timer(self, facts: Facts, subject: str) -> None:
+        device = facts.state.device
+        silent_ms = facts.at - device.heard_at
+        counted_ms = silent_ms - self._head_start_ms(facts)
+        stages = self._stages_ms(facts)
+        reached = [(severity, after) for severity, after in stages if counted_ms >= after]
+        if reached:
+            severity, after_ms = reached[-1]
+            self._raise(facts, severity, after_ms, silent_ms)
+        for _, after in stages:
+            if after > counted_ms:
+                facts.arm(self, "", facts.at + after - counted_ms)
+                break
+
+    def _raise(self, facts: Facts, severity: Severity, after_ms: int, silent_ms: int) -> None:
+        state, device = facts.state, facts.state.device
+        zone = state.dead_zone
+        fix = state.fix
+        evidence: dict[str, Any] = {
+            "silent_s": silent_ms / 1000.0,
+            "interval_s": device.interval_s,
+            "risk": state.risk,
+            "ignition": state.ignition,
+            "last_speed_kmh": None if fix is None else fix.speed_kmh,
+            "dead_zone": None if zone is None else facts.scope.fences.fences[zone].id,
+        }
+        facts.raise_(
+            self,
+            severity=severity,
+            start=device.last_ts,
+            event_time=device.last_ts + after_ms + self._head_start_ms(facts),
+            facts=evidence,
+            thresholds={"silent_s": after_ms / 1000.0, "head_start_s": self._head_start_ms(facts) / 1000.0},
+            fence=zone if zone is not None else state.corridor,
+            args={"silent_s": silent_ms / 1000.0},
+        )
+
+    def _may_be_missed(self, facts: Facts) -> bool:
+        """Whether a silence from now on would mean anything: the truck moved or its ignition was on."""
+        state = facts.state
+        fix = state.fix
+        if fix is None:
+            return False
+        moving = fix.speed_kmh > facts.scope.motion.moving_kmh
+        if not moving and state.ignition is not True:
+            facts.note(self, "", Verdict.QUIET, because="stands with the ignition off or unknown")
+            return False
+        if state.ignition is False and facts.ts - state.ignition_ts >= self.params.parked_s * 1000:
+            facts.note(self, "", Verdict.HELD, by="ignition off")
+            return False
+        return True
+
+    def _hint_ms(self, facts: Facts) -> int:
+        params = self.params
+        k = params.risky_factor if facts.state.risk >= params.risk else 1.0
+        return round(k * (params.intervals * facts.state.device.interval_s + params.slack_s) * 1000)
+
+    def _stages_ms(self, facts: Facts) -> tuple[tuple[Severity, int], ...]:
+        params = self.params
+        k = params.risky_factor if facts.state.risk >= params.risk else 1.0
+        hint = self._hint_ms(facts)
+        # A device that reports rarely must not be called lost before its next report is due.
+        return (
+            (Severity.HINT, hint),
+            (Severity.WARNING, max(round(k * params.warning_s * 1000), hint)),
+            (Severity.HIGH, max(round(k * params.high_s * 1000), 2 * hint)),
+        )
+
+    def _head_start_ms(self, facts: Facts) -> int:
+        zone = facts.state.dead_zone
+        if zone is None:
+            return 0
+        usual_s = facts.scope.fences.fences[zone].usual_crossing_s or 0.0
+        return round(self.params.crossings * usual_s * 1000)

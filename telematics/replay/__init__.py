@@ -1,0 +1,1 @@
+"""Files and dumps through the same engines that run live."""

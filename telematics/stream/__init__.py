@@ -1,0 +1,1 @@
+"""Kafka: everything that reads, writes or keeps it. The only importer of aiokafka in the product."""

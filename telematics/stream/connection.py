@@ -1,0 +1,172 @@
+"""From settings to aiokafka's options, and what we say while the broker cannot be reached.
+
+aiokafka reconnects by itself and tells nobody but its log, once per attempt. `Link` turns that into two states and
+one line per change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.helpers import create_ssl_context
+
+from telematics.errors import BrokerError, UserError
+from telematics.settings import KafkaSettings, SecurityProtocol, Settings
+
+log = structlog.get_logger(__name__)
+
+# A request that takes longer than this is taken for lost. aiokafka's 40 s would be longer than every deadline of ours.
+REQUEST_TIMEOUT_MS = 10_000
+# Three heartbeats may be lost before a member is taken for dead, as Kafka advises.
+_HEARTBEATS_A_SESSION = 3
+
+
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Options that every client of aiokafka takes. Raises UserError naming a certificate that cannot be read."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap,
+        "client_id": kafka.client_id,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "security_protocol": kafka.security_protocol.value,
+    }
+    if kafka.security_protocol in {SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL}:
+        options["sasl_mechanism"] = kafka.sasl_mechanism.value
+        options["sasl_plain_username"] = kafka.sasl_username
+        options["sasl_plain_password"] = kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
+    if kafka.security_protocol in {SecurityProtocol.SSL, SecurityProtocol.SASL_SSL}:
+        options["ssl_context"] = _ssl_context(kafka)
+    return options
+
+
+def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
+        )
+    except (OSError, ssl.SSLError) as error:
+        named = ", ".join(str(path) for path in (kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile) if path)
+        msg = f"kafka.ssl_*: cannot use {named or 'the system certificates'}: {error}; PEM files are expected"
+        raise UserError(msg) from error
+    return context
+
+
+def group_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """The monitor's member of the group: commits by hand, and asks rather than guesses when an offset is gone."""
+    session_ms = round(settings.kafka.session_timeout_s * 1000)
+    return AIOKafkaConsumer(
+        **client_options(settings.kafka),
+        group_id=settings.kafka.group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // _HEARTBEATS_A_SESSION,
+    )
+
+
+def plain_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
+    """A reader outside every group; it is told what to read and never commits."""
+    return AIOKafkaConsumer(
+        **client_options(kafka),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    )
+
+
+def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
+    """A producer whose retries cannot write a record twice or out of order."""
+    return AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all")
+
+
+def tick_producer(kafka: KafkaSettings) -> AIOKafkaProducer:
+    """A producer for ticks, of which one may be lost or doubled: time only has to move on."""
+    return AIOKafkaProducer(**client_options(kafka), acks=1)
+
+
+def admin(kafka: KafkaSettings) -> AIOKafkaAdminClient:
+    """A client for topics and their configuration."""
+    return AIOKafkaAdminClient(**client_options(kafka))
+
+
+def unreachable(kafka: KafkaSettings, error: BaseException) -> BrokerError:
+    """Say what was tried and what to look at."""
+    if isinstance(error, KafkaConnectionError):
+        said = f"no answer from {kafka.bootstrap}; is Kafka running there, and is TELEMATICS_KAFKA__BOOTSTRAP right?"
+    else:
+        said = f"{kafka.bootstrap} refused: {type(error).__name__}: {error}"
+    return BrokerError(said)
+
+
+async def started(client: Any, kafka: KafkaSettings) -> None:
+    """Start a consumer, producer or admin client; whatever fails, it is closed again and a BrokerError says what to look at."""
+    try:
+        await client.start()
+    except (KafkaError, OSError) as error:
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        raise unreachable(kafka, error) from error
+
+
+async def ended(client: Any, deadline_s: float = 2.0) -> None:
+    """Stop a consumer or producer within the deadline, whether or not the broker answers.
+
+    A producer first waits for what it holds, and retries that for ever; when the deadline is over its sender is
+    ended instead. Nothing of ours relies on what it may still have written.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            await client.stop()
+    except (TimeoutError, KafkaError, OSError):
+        if isinstance(client, AIOKafkaProducer):
+            # aiokafka has no public way to give up. Its task is left to end on its own: it may be in a request.
+            if client._sender.sender_task is not None:  # noqa: SLF001
+                client._sender.sender_task.cancel()  # noqa: SLF001
+            await client.client.close()
+
+
+def backoff_s(first: float = 0.1, most: float = 5.0) -> Iterator[float]:
+    """Seconds to wait before each next attempt: doubling up to `most`, spread so that members do not march in step."""
+    wait = first
+    while True:
+        yield wait * random.uniform(0.75, 1.25)
+        wait = min(wait * 2, most)
+
+
+def quiet_client_log() -> None:
+    """Silence aiokafka's own log, one line an attempt while the broker is away, unless somebody is debugging."""
+    logger = logging.getLogger("aiokafka")
+    if not logger.isEnabledFor(logging.DEBUG):
+        logger.setLevel(logging.CRITICAL)
+
+
+class Link:
+    """Whether the broker answers. Changes are logged once; what happens in between is not."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.up = True
+        self.why = ""
+        self._bootstrap = bootstrap
+
+    def lost(self, error: BaseException) -> None:
+        """Some request failed."""
+        self.why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if self.up:
+            self.up = False
+            log.warning("broker_lost", bootstrap=self._bootstrap, error=self.why)
+
+    def found(self) -> None:
+        """Some request was answered."""
+        if not self.up:
+            self.up = True
+            self.why = ""
+            log.info("broker_back", bootstrap=self._bootstrap)

@@ -1,0 +1,244 @@
+"""One member of the group at work: batches in, checkpoints out, and what has to go on beside that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from geofences.index import FenceIndex
+from telematics.core.engine import MonitorEngine
+from telematics.core.params import RuleSet
+from telematics.errors import BrokerError
+from telematics.metrics import Metrics
+from telematics.model import Trip
+from telematics.settings import Settings
+from telematics.stream import connection
+from telematics.stream.assignment import Assignment
+from telematics.stream.checkpoint import Checkpoint, PartitionLostError
+from telematics.stream.partition import Partition, State
+from telematics.stream.reader import Records
+from telematics.stream.recovery import rebuild
+from telematics.stream.ticks import tick
+from telematics.stream.topics import Profile
+from telematics.stream.trips import TripFeed
+from telematics.wire.partitioner import partition_of
+
+log = structlog.get_logger(__name__)
+
+Batches = Mapping[TopicPartition, Records]
+
+# Bounds how late a due commit is noticed; records that are there are returned at once.
+_POLL_MS = 200
+_PROBE_INTERVAL_S = 1.0
+_PROBE_TIMEOUT_S = 5.0
+# Counting what 100,000 vehicles have open takes 30 ms: not with every probe.
+_OBSERVE_EVERY = 5
+# A rebalance waits for its slowest member as long as a session lasts, and throws it out then.
+_REVOKE_SHARE = 0.8
+# Of the time to stop in, the share for what is in hand; the rest is for leaving the group.
+_SETTLE_SHARE = 0.7
+
+
+class Member:
+    """The work with one started consumer. `stopping` ends it; what was judged by then is durable, or judged again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        fences: FenceIndex,
+        rules: RuleSet,
+        metrics: Metrics,
+        link: connection.Link,
+        trips: TripFeed,
+        consumer: AIOKafkaConsumer,
+        stopping: asyncio.Event,
+    ) -> None:
+        self.assignment = Assignment(
+            consumer,
+            self._make_partition,
+            lambda partition: self._spawn(self._recover(partition)),
+            lambda partition: self._spawn(partition.close()),
+            min(settings.shutdown_deadline_s, settings.kafka.session_timeout_s * _REVOKE_SHARE),
+        )
+        self._settings = settings
+        self._fences = fences
+        self._rules = rules
+        self._metrics = metrics
+        self._link = link
+        self._trips = trips
+        self._consumer = consumer
+        self._stopping = stopping
+        self._failure: BaseException | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def work(self, profile: Profile) -> None:
+        """Join the group and work until stopped. Raises what ended it otherwise."""
+        try:
+            self._consumer.subscribe([self._settings.topics.pings], listener=self.assignment)
+            self._spawn(self._trips.follow(profile, self._tell))
+            self._spawn(self._probe())
+            if profile is Profile.LIVE:
+                self._spawn(tick(self._settings, self.assignment.held.keys, self._link))
+            while not self._stopping.is_set():
+                await self._turn()
+        finally:
+            await self._close()
+        if self._failure is not None:
+            raise self._failure
+
+    # One turn: fetch, judge, settle.
+
+    async def _turn(self) -> None:
+        generation = self.assignment.generation
+        batches = await self._fetch()
+        async with self.assignment.busy:
+            started = time.perf_counter()
+            for place, records in batches.items():
+                partition = self.assignment.current(place, records, generation)
+                if partition is not None:
+                    partition.take(records)
+                    await asyncio.sleep(0)  # heartbeats and fetches go on between two partitions
+            await self._settle([held for held in self.assignment.held.values() if held.due()])
+            if batches:
+                self._metrics.batch_duration.observe(time.perf_counter() - started)
+
+    async def _fetch(self) -> Batches:
+        """The next records; none when we are stopped, also in the midst of a rebalance."""
+        fetching = asyncio.ensure_future(
+            self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.max_batch)
+        )
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({fetching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return fetching.result() if fetching.done() else {}
+        except OffsetOutOfRangeError as error:
+            for place in error.args[0]:
+                self.assignment.again(place)
+        except KafkaError as error:
+            if not error.retriable:
+                msg = f"{self._settings.topics.pings} cannot be read: {type(error).__name__}: {error}"
+                raise BrokerError(msg) from error
+            self._link.lost(error)
+            await asyncio.sleep(_POLL_MS / 1000)
+        finally:
+            fetching.cancel()
+            stopped.cancel()
+        return {}
+
+    async def _settle(self, partitions: Sequence[Partition]) -> None:
+        results = await asyncio.gather(*(partition.settle() for partition in partitions), return_exceptions=True)
+        for partition, result in zip(partitions, results, strict=True):
+            if isinstance(result, PartitionLostError):
+                log.warning("partition_lost", partition=partition.number)
+                self.assignment.drop(partition)
+            elif result is not None:
+                raise result
+
+    # Beside it: state for new partitions, trips, the broker's pulse.
+
+    async def _recover(self, partition: Partition) -> None:
+        """Give the partition its state, then let its records come."""
+        await self._trips.read_to_end.wait()
+        place = TopicPartition(self._settings.topics.pings, partition.number)
+        for wait_s in connection.backoff_s():
+            if partition.taken.is_set():
+                return
+            try:
+                committed = await self._consumer.committed(place)
+                if partition.engine is not None and committed == partition.next_offset:
+                    partition.run_from(partition.engine, committed)
+                else:
+                    await rebuild(self._settings, partition, committed, self._engine_for(partition))
+            except (BrokerError, KafkaError, OSError) as error:
+                self._link.lost(error)
+                await asyncio.sleep(wait_s)
+            else:
+                break
+        if not partition.taken.is_set():
+            self._consumer.seek(place, partition.next_offset)
+            self._consumer.resume(place)
+
+    def _engine_for(self, partition: Partition) -> Callable[[bool], MonitorEngine]:
+        def make(truncated: bool) -> MonitorEngine:  # noqa: FBT001  (the one thing that is not known here)
+            engine = MonitorEngine(self._fences, self._rules, truncated=truncated)
+            for trip in self._trips.known():
+                if partition_of(trip.vehicle_id.encode(), partition.partitions) == partition.number:
+                    engine.put_trip(trip)
+            return engine
+
+        return make
+
+    def _tell(self, trip: Trip) -> None:
+        for partition in (*self.assignment.held.values(), *self.assignment.kept.values()):
+            ours = partition_of(trip.vehicle_id.encode(), partition.partitions) == partition.number
+            if ours and partition.engine is not None:
+                partition.engine.put_trip(trip)
+
+    async def _probe(self) -> None:
+        """Ask for the ends of the log: that is the lag, and whether anybody answers."""
+        turns = itertools.count()
+        while True:
+            try:
+                async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                    places = self._consumer.assignment()
+                    ends = await (self._consumer.end_offsets(places) if places else self._consumer.topics())
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._link.lost(error)
+            else:
+                self._link.found()
+                if places:
+                    self.assignment.saw({place.partition: end for place, end in ends.items()}, time.monotonic())
+            if next(turns) % _OBSERVE_EVERY == 0:
+                for partition in self.assignment.held.values():
+                    partition.observe()
+            for state in State:
+                count = sum(partition.state is state for partition in self.assignment.held.values())
+                self._metrics.partitions.labels(state.value).set(count)
+            await asyncio.sleep(_PROBE_INTERVAL_S)
+
+    # Partitions, tasks, the end.
+
+    def _make_partition(self, number: int) -> Partition:
+        count = len(self._consumer.partitions_for_topic(self._settings.topics.pings) or ())
+        checkpoint = Checkpoint(self._settings, self._consumer, number, self._link, self._metrics)
+        return Partition(number, count, checkpoint, self._metrics)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Nothing that runs beside the loop may fail in silence: the monitor would be alive and useless.
+            self._failure = self._failure or error
+            self._stopping.set()
+
+    async def _close(self) -> None:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.shutdown_deadline_s * _SETTLE_SHARE), self.assignment.busy:
+                await self._settle(list(self.assignment.held.values()))
+        except TimeoutError:
+            log.warning("stopped_unsettled", partitions=sorted(self.assignment.held))
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        left_s = max(1.0, self._settings.shutdown_deadline_s - (time.monotonic() - started))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await asyncio.gather(
+                    connection.ended(self._consumer, left_s / 2),
+                    self.assignment.close(),
+                    *tasks,
+                    return_exceptions=True,
+                )
+        log.info("stopped", took_s=round(time.monotonic() - started, 3))

@@ -1,0 +1,104 @@
+"""Reading a topic outside every group: from given places, up to its present end or onwards for ever."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from telematics.settings import KafkaSettings
+from telematics.stream import connection
+from telematics.stream.topics import describe_one
+
+Record = ConsumerRecord[Any, Any]
+Records = list[Record]
+# How long one look at the socket lasts; it bounds how late a stop is noticed, and costs nothing when records flow.
+_POLL_MS = 200
+_MOST_RECORDS = 5_000
+
+
+class TopicReader:
+    """One topic, some or all of its partitions, and where reading goes on."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, partitions: Iterable[int]) -> None:
+        self.topic = topic
+        self.partitions = sorted(partitions)
+        self._consumer = consumer
+        self._places = {number: TopicPartition(topic, number) for number in self.partitions}
+        consumer.assign(list(self._places.values()))
+
+    async def begins(self) -> dict[int, int]:
+        """First offset that is still there, by partition."""
+        found = await self._consumer.beginning_offsets(list(self._places.values()))
+        return {place.partition: offset for place, offset in found.items()}
+
+    async def ends(self) -> dict[int, int]:
+        """Offset of the next record to be written, by partition."""
+        found = await self._consumer.end_offsets(list(self._places.values()))
+        return {place.partition: offset for place, offset in found.items()}
+
+    async def offsets_at(self, at: int) -> dict[int, int]:
+        """First offset whose arrival (ms) is not before `at`, by partition; the end where there is none."""
+        ends = await self.ends()
+        found = await self._consumer.offsets_for_times(dict.fromkeys(self._places.values(), max(0, at)))
+        return {
+            place.partition: offset.offset if offset is not None else ends[place.partition]
+            for place, offset in found.items()
+        }
+
+    def seek(self, starts: Mapping[int, int]) -> None:
+        """Go on reading at these offsets."""
+        for number, offset in starts.items():
+            self._consumer.seek(self._places[number], offset)
+
+    async def until(self, ends: Mapping[int, int]) -> AsyncGenerator[tuple[int, Records]]:
+        """Batches of (partition, records) in log order up to, and without, the given end offsets."""
+        reading = {}
+        for number in self.partitions:
+            if await self._consumer.position(self._places[number]) < ends[number]:
+                reading[number] = self._places[number]
+            else:
+                self._consumer.pause(self._places[number])
+        while reading:
+            batches = await self._consumer.getmany(*reading.values(), timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
+            for place, records in batches.items():
+                wanted = [record for record in records if record.offset < ends[place.partition]]
+                if wanted:
+                    yield place.partition, wanted
+            # The position, not the last record, tells the end: compaction and transactions leave holes.
+            for number, place in list(reading.items()):
+                if await self._consumer.position(place) >= ends[number]:
+                    del reading[number]
+                    self._consumer.pause(place)
+        self._consumer.resume(*self._places.values())
+
+    async def onwards(self) -> AsyncGenerator[tuple[int, Records]]:
+        """Batches of (partition, records) as they come, for ever."""
+        while True:
+            batches = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
+            for place, records in batches.items():
+                yield place.partition, records
+
+
+@asynccontextmanager
+async def open_reader(
+    kafka: KafkaSettings, topic: str, partitions: Iterable[int] | None = None
+) -> AsyncIterator[TopicReader]:
+    """A reader of a topic (all its partitions unless some are given), at the beginning.
+
+    Raises BrokerError when the broker does not answer, UserError when there is no such topic.
+    """
+    numbers = range((await describe_one(kafka, topic)).partitions) if partitions is None else partitions
+    consumer = connection.plain_consumer(kafka)
+    await connection.started(consumer, kafka)
+    try:
+        reader = TopicReader(consumer, topic, numbers)
+        reader.seek(await reader.begins())
+        yield reader
+    except KafkaError as error:
+        raise connection.unreachable(kafka, error) from error
+    finally:
+        await consumer.stop()

@@ -1,0 +1,45 @@
+"""What `/readyz` says: everything that must hold before alerts can be relied on, each in words."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+
+from telematics.http import Check
+from telematics.settings import Settings
+from telematics.stream.assignment import Assignment
+from telematics.stream.connection import Link
+from telematics.stream.partition import Partition, State
+from telematics.stream.trips import TripFeed
+
+
+def readiness(settings: Settings, link: Link, trips: TripFeed, assignment: Assignment | None) -> Mapping[str, Check]:
+    """Name → check: the broker, the trips, the group, and each partition in our hands."""
+    checks = {
+        "broker": Check(link.up, f"{settings.kafka.bootstrap} " + ("answers" if link.up else f"is lost: {link.why}")),
+        "trips": Check(trips.read_to_end.is_set(), "read" if trips.read_to_end.is_set() else "not read to the end yet"),
+        "group": _group(settings.kafka.group, assignment),
+    }
+    now_s = time.monotonic()
+    for number, partition in sorted(assignment.held.items() if assignment else ()):
+        checks[f"partition {number}"] = _partition(partition, settings.lag_limit_s, now_s)
+    return checks
+
+
+def _group(name: str, assignment: Assignment | None) -> Check:
+    if assignment is None or not assignment.joined:
+        return Check(ok=False, detail=f"{name}: joining")
+    return Check(ok=True, detail=f"{name}: {len(assignment.held)} partitions are ours")
+
+
+def _partition(partition: Partition, limit_s: float, now_s: float) -> Check:
+    if partition.state is State.REBUILDING:
+        return Check(ok=False, detail=f"rebuilding: {partition.progress or 'waiting'}")
+    records, behind_s = partition.lag.behind(partition.next_offset, now_s)
+    if records == 0:
+        return Check(ok=True, detail=f"at offset {partition.next_offset}")
+    waits = "since before we came" if behind_s == math.inf else f"for {behind_s:.0f} s"
+    return Check(
+        behind_s <= limit_s, f"{records} records behind, the oldest waiting {waits}; the limit is {limit_s:g} s"
+    )

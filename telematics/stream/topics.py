@@ -1,0 +1,198 @@
+"""The topics, their two profiles, and whether a broker has them as they must be.
+
+A **live** topic is stamped by the broker: arrival is when the broker took the record. A **sim** topic is stamped by
+whoever writes, so that simulated time may run fast and lie in the past; its limits on timestamps are therefore wide
+open and it forgets by size, never by age (a record of 2014 is older than every `retention.ms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from telematics.errors import BrokerError, UserError
+from telematics.settings import KafkaSettings, Settings, TopicSettings
+from telematics.stream import connection
+
+_MAX_MS = str(2**63 - 1)
+_WEEK_MS = str(7 * 24 * 3600 * 1000)
+# Per partition: about 16 million pings of 250 bytes, a simulated day of 10,000 trucks over 2 partitions.
+_SIM_BYTES = str(4 * 1024**3)
+_NO_ERROR, _EXISTS = 0, 36
+
+
+class Profile(StrEnum):
+    """Who stamps the records of a topic: the broker (live) or the writer (sim)."""
+
+    LIVE = "live"
+    SIM = "sim"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it must be: what, where, and what would be right."""
+
+    what: str
+    where: str
+    remedy: str
+
+
+def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]:
+    """Topic name → the configuration it must have."""
+    stamped = {"message.timestamp.type": "LogAppendTime"}
+    kept = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS}
+    if profile is Profile.SIM:
+        stamped = {
+            "message.timestamp.type": "CreateTime",
+            "message.timestamp.before.max.ms": _MAX_MS,
+            "message.timestamp.after.max.ms": _MAX_MS,
+        }
+        kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": _SIM_BYTES}
+    # Trips are read whole by every monitor and few: one partition, so that their order is one order for all.
+    return {
+        topics.pings: stamped | kept,
+        topics.alerts: stamped | kept,
+        topics.deadletters: stamped | kept,
+        topics.trips: stamped | {"cleanup.policy": "compact"},
+    }
+
+
+async def create(settings: Settings, profile: Profile, partitions: int, replication: int = 1) -> list[str]:
+    """Create what is missing and return its names; what exists is left alone (`check` judges it).
+
+    Raises BrokerError when the broker refuses.
+    """
+    client = connection.admin(settings.kafka)
+    await connection.started(client, settings.kafka)
+    try:
+        made = [
+            NewTopic(name, 1 if name == settings.topics.trips else partitions, replication, topic_configs=config)
+            for name, config in wanted(settings.topics, profile).items()
+        ]
+        answer = await client.create_topics(made)
+    except KafkaError as error:
+        raise connection.unreachable(settings.kafka, error) from error
+    finally:
+        await client.close()
+    created = []
+    for name, code, *detail in answer.topic_errors:  # type: ignore[attr-defined]
+        if code == _NO_ERROR:
+            created.append(name)
+        elif code != _EXISTS:
+            msg = f"topic {name} was not created: {detail[0] if detail and detail[0] else for_code(code).__name__}"
+            raise BrokerError(msg)
+    return created
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A topic as the broker has it."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+    @property
+    def profile(self) -> Profile:
+        """Who stamps this topic."""
+        return Profile.LIVE if self.config.get("message.timestamp.type") == "LogAppendTime" else Profile.SIM
+
+
+async def describe(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Described]:
+    """Partitions and configuration of those of the named topics that exist. Raises BrokerError."""
+    client = connection.admin(kafka)
+    await connection.started(client, kafka)
+    try:
+        return await _describe(client, list(names))
+    except KafkaError as error:
+        raise connection.unreachable(kafka, error) from error
+    finally:
+        await client.close()
+
+
+async def _describe(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, Described]:
+    counts = {
+        topic["topic"]: len(topic["partitions"])
+        for topic in await client.describe_topics(names)
+        if topic["error_code"] == _NO_ERROR
+    }
+    if not counts:
+        return {}
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in counts])
+    return {
+        name: Described(counts[name], {entry[0]: entry[1] for entry in entries})
+        for answer in answers
+        for _code, _message, _kind, name, entries in answer.resources  # type: ignore[attr-defined]
+    }
+
+
+async def describe_one(kafka: KafkaSettings, name: str) -> Described:
+    """One topic. Raises UserError when there is none."""
+    found = await describe(kafka, [name])
+    if name not in found:
+        msg = f"topic {name} does not exist on {kafka.bootstrap}; create it: telematics topics create"
+        raise UserError(msg)
+    return found[name]
+
+
+async def profile_of_ours(settings: Settings) -> Profile:
+    """The profile of the pings topic. Raises UserError naming each topic that is missing or too narrow."""
+    found = await describe(settings.kafka, wanted(settings.topics, Profile.LIVE))
+    missing = [name for name in wanted(settings.topics, Profile.LIVE) if name not in found]
+    if missing:
+        msg = f"no topic {', '.join(missing)} on {settings.kafka.bootstrap}; create them: telematics topics create"
+        raise UserError(msg)
+    if narrow := _narrow(settings.topics, found):
+        raise UserError("; ".join(f"{n.where} has {n.what}, and needs {n.remedy}" for n in narrow))
+    return found[settings.topics.pings].profile
+
+
+async def check(settings: Settings, profile: Profile | None = None) -> list[Finding]:
+    """What is wrong with the topics; the profile is read from the pings topic unless given. Raises BrokerError."""
+    names = list(wanted(settings.topics, Profile.LIVE))
+    found = await describe(settings.kafka, names)
+    missing = [
+        Finding("the topic does not exist", name, f"telematics topics create --profile {profile or 'live|sim'}")
+        for name in names
+        if name not in found
+    ]
+    if profile is None:
+        if settings.topics.pings not in found:
+            return missing
+        profile = found[settings.topics.pings].profile
+    wrong = [
+        Finding(f"{key} is {found[name].config.get(key)}", f"topic {name} ({profile} profile)", f"{key}={value}")
+        for name, config in wanted(settings.topics, profile).items()
+        if name in found
+        for key, value in config.items()
+        if not _suits(key, value, found[name].config.get(key))
+    ]
+    return [*missing, *wrong, *_narrow(settings.topics, found)]
+
+
+def _suits(key: str, value: str, present: str | None) -> bool:
+    if present is None:
+        return False
+    if key == "retention.ms" and value != "-1":
+        return True  # how long a live topic remembers is the operator's choice
+    if key == "retention.bytes":
+        return int(present) > 0  # any bound will do; none fills the disk, for nothing goes by age
+    if key == "cleanup.policy":
+        return value in present.split(",")
+    return present == value
+
+
+def _narrow(topics: TopicSettings, found: Mapping[str, Described]) -> list[Finding]:
+    # Alerts and dead letters go to the partition number of their pings, so that each vehicle's stay in one order.
+    if topics.pings not in found:
+        return []
+    least = found[topics.pings].partitions
+    return [
+        Finding(f"{found[name].partitions} partitions", f"topic {name}", f"at least {least}, as {topics.pings} has")
+        for name in (topics.alerts, topics.deadletters)
+        if name in found and found[name].partitions < least
+    ]

@@ -1,0 +1,91 @@
+"""Topics on a real broker: what is created is what is checked."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka.admin import NewTopic
+
+from telematics.errors import BrokerError, UserError
+from telematics.stream import connection, topics
+from telematics.stream.topics import Profile
+from tests.support.monitors import settings_for
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+async def test_what_is_created_is_as_it_must_be(bootstrap: str, topic_prefix: str, profile: Profile) -> None:
+    """Created topics pass the check of their own profile, which is read from the broker when nobody says it."""
+    settings = settings_for(bootstrap, topic_prefix)
+    created = await topics.create(settings, profile, 3)
+    assert created == [f"{topic_prefix}{name}" for name in ("pings", "alerts", "deadletters", "trips")]
+    assert await topics.check(settings) == []
+    assert await topics.check(settings, profile) == []
+    described = await topics.describe(settings.kafka, created)
+    assert {name: topic.partitions for name, topic in described.items()} == dict(
+        zip(created, (3, 3, 3, 1), strict=True)
+    )
+    assert {topic.profile for topic in described.values()} == {profile}
+
+
+async def test_what_exists_is_left_alone(bootstrap: str, topic_prefix: str) -> None:
+    """Creating again creates nothing and changes nothing, not even the profile."""
+    settings = settings_for(bootstrap, topic_prefix)
+    await topics.create(settings, Profile.SIM, 2)
+    assert await topics.create(settings, Profile.LIVE, 5) == []
+    assert await topics.check(settings, Profile.SIM) == []
+
+
+async def test_every_setting_of_the_sim_profile_is_checked(bootstrap: str, topic_prefix: str) -> None:
+    """A topic with Kafka's defaults fails the sim profile on its limits on timestamps and on what it forgets."""
+    settings = settings_for(bootstrap, topic_prefix)
+    await _create(settings, [NewTopic(settings.topics.pings, 3, 1)])
+    await topics.create(settings, Profile.SIM, 3)
+    findings = await topics.check(settings, Profile.SIM)
+    assert {finding.remedy.partition("=")[0] for finding in findings} == {
+        "message.timestamp.before.max.ms",
+        "message.timestamp.after.max.ms",
+        "retention.ms",
+        "retention.bytes",
+    }
+    assert all(settings.topics.pings in finding.where for finding in findings)
+
+
+async def test_the_wrong_profile_is_named_with_what_would_be_right(bootstrap: str, topic_prefix: str) -> None:
+    """Sim topics checked as live ones are wrong in who stamps them, each with the setting to change."""
+    settings = settings_for(bootstrap, topic_prefix)
+    await topics.create(settings, Profile.SIM, 3)
+    findings = await topics.check(settings, Profile.LIVE)
+    assert {finding.remedy for finding in findings} == {"message.timestamp.type=LogAppendTime"}
+    assert len(findings) == 4
+
+
+async def test_missing_topics_are_found(bootstrap: str, topic_prefix: str) -> None:
+    """Topics that are not there are findings, each with the command that creates them."""
+    settings = settings_for(bootstrap, topic_prefix)
+    findings = await topics.check(settings)
+    assert [finding.where for finding in findings] == list(topics.wanted(settings.topics, Profile.LIVE))
+    assert all("telematics topics create" in finding.remedy for finding in findings)
+
+
+async def test_too_few_alert_partitions_are_found_and_refused(bootstrap: str, topic_prefix: str) -> None:
+    """Alerts go to the partition number of their pings, so a narrower topic is a finding, and no monitor starts."""
+    settings = settings_for(bootstrap, topic_prefix)
+    await _create(settings, [NewTopic(settings.topics.alerts, 1, 1)])
+    await topics.create(settings, Profile.LIVE, 3)
+    assert [finding.remedy for finding in await topics.check(settings)] == [
+        f"at least 3, as {settings.topics.pings} has"
+    ]
+    with pytest.raises(UserError, match="at least 3"):
+        await topics.profile_of_ours(settings)
+
+
+async def test_an_unreachable_broker_is_named() -> None:
+    """Without a broker the error names the address and the setting that holds it."""
+    with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1.*TELEMATICS_KAFKA__BOOTSTRAP"):
+        await topics.check(settings_for("127.0.0.1:1", "any."))
+
+
+async def _create(settings: topics.Settings, wanted: list[NewTopic]) -> None:
+    client = connection.admin(settings.kafka)
+    await client.start()
+    await client.create_topics(wanted)
+    await client.close()

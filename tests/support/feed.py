@@ -1,0 +1,96 @@
+"""A log made in memory: judged directly by engines, or written to real Kafka record by record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from geofences.index import FenceIndex
+from telematics.core.engine import MonitorEngine
+from telematics.core.params import RuleSet
+from telematics.model import Alert, Trip
+from telematics.replay.dumpfile import DumpRecord, Kind
+from telematics.settings import Settings
+from telematics.stream import connection
+from telematics.wire.alerts import encode_alert
+from telematics.wire.partitioner import partition_of
+from telematics.wire.pings import encode_ping
+from telematics.wire.records import decode_records
+from telematics.wire.ticks import TICK_HEADERS, TICK_VALUE
+from tests.support.stories import Arrived
+
+TICK_MS = 5_000
+
+
+def as_log(rows: Sequence[Arrived], partitions: int, tick_ms: int = TICK_MS) -> list[DumpRecord]:
+    """Rows in order of arrival as records with their offsets, ticks of every partition between them, and after."""
+    offsets = [0] * partitions
+    records: list[DumpRecord] = []
+
+    def append(partition: int, at: int, kind: Kind, key: bytes | None, value: bytes) -> None:
+        records.append(DumpRecord(partition, offsets[partition], at, kind, key, value))
+        offsets[partition] += 1
+
+    def tick(at: int) -> None:
+        for partition in range(partitions):
+            append(partition, at, Kind.TICK, None, TICK_VALUE)
+
+    next_tick = rows[0].at
+    for row in rows:
+        while next_tick <= row.at:
+            tick(next_tick)
+            next_tick += tick_ms
+        key = row.ping.vehicle_id.encode()
+        append(partition_of(key, partitions), row.at, Kind.PING, key, encode_ping(row.ping))
+    # Whatever is still due comes within a quarter of an hour.
+    for at in range(next_tick, next_tick + 900_000, tick_ms):
+        tick(at)
+    return records
+
+
+def judge(
+    log: Iterable[DumpRecord], partitions: int, fences: FenceIndex, rules: RuleSet, trips: Iterable[Trip] = ()
+) -> list[Alert]:
+    """What one engine a partition says to the whole log at once, without Kafka."""
+    by_partition: dict[int, list[DumpRecord]] = defaultdict(list)
+    for record in log:
+        by_partition[record.partition].append(record)
+    known = list(trips)
+    alerts: list[Alert] = []
+    for number, records in sorted(by_partition.items()):
+        engine = MonitorEngine(fences, rules)
+        for trip in known:
+            engine.put_trip(trip)
+        alerts += engine.step(decode_records(records, number, partitions).batch).alerts
+    return alerts
+
+
+def encoded(alerts: Iterable[Alert]) -> dict[tuple[str, int], bytes]:
+    """(alert id, number) → bytes. Raises AssertionError when one number has two texts."""
+    found: dict[tuple[str, int], bytes] = {}
+    for alert in alerts:
+        value = encode_alert(alert)
+        assert found.setdefault((alert.alert_id, alert.seq), value) == value, f"two texts of {alert.alert_id}"
+    return found
+
+
+async def write(settings: Settings, log: Iterable[DumpRecord]) -> None:
+    """Append records to the pings topic, each to its own partition, stamped with its arrival."""
+    producer = connection.producer(settings.kafka)
+    await producer.start()
+    try:
+        sent = [
+            await producer.send(
+                settings.topics.pings,
+                key=record.key,
+                value=record.value,
+                partition=record.partition,
+                timestamp_ms=record.arrival,
+                headers=TICK_HEADERS if record.kind is Kind.TICK else [],
+            )
+            for record in log
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()

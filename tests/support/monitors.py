@@ -1,0 +1,174 @@
+"""Monitors to test: in this process, or in one of their own that may be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from geofences.index import FenceIndex
+from telematics.core.params import RuleSet
+from telematics.http import Check
+from telematics.metrics import Metrics
+from telematics.model import Alert
+from telematics.settings import Settings, load_settings
+from telematics.stream import topics
+from telematics.stream.alerts import read_alerts
+from telematics.stream.connection import quiet_client_log
+from telematics.stream.service import Monitor
+
+# Long enough for a machine that does something else too; a test that meets it has failed.
+_DEADLINE_S = 60.0
+_LOOK_AGAIN_S = 0.05
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float = _DEADLINE_S) -> None:
+    """Wait until a condition holds. Raises AssertionError saying what did not come."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            while not await condition():
+                await asyncio.sleep(_LOOK_AGAIN_S)
+    except TimeoutError:
+        raise AssertionError(f"not within {deadline_s:g} s: {what}") from None
+
+
+def settings_for(bootstrap: str, prefix: str, **given: Any) -> Settings:
+    """Settings of a test: topics and group of its own, a free port, members that are missed soon."""
+    kafka = {"bootstrap": bootstrap, "group": f"{prefix}monitor", "session_timeout_s": 2.0}
+    return load_settings(kafka=kafka, topics={"prefix": prefix}, http={"port": 0}, **given)
+
+
+async def simulated_topics(bootstrap: str, prefix: str, partitions: int, **given: Any) -> Settings:
+    """As `settings_for`, with the topics created in the sim profile."""
+    settings = settings_for(bootstrap, prefix, **given)
+    await topics.create(settings, topics.Profile.SIM, partitions)
+    return settings
+
+
+async def all_alerts(settings: Settings) -> list[Alert]:
+    """What is on the alerts topic now."""
+    return [alert async for alert in read_alerts(settings, follow=False)]
+
+
+class Running:
+    """A monitor in this process."""
+
+    def __init__(self, monitor: Monitor, metrics: Metrics, task: asyncio.Task[None]) -> None:
+        self.monitor = monitor
+        self.metrics = metrics
+        self.task = task
+
+    def checks(self) -> Mapping[str, Check]:
+        """What `/readyz` would say. Raises what the monitor died of."""
+        if self.task.done():
+            self.task.result()
+        return self.monitor.checks()
+
+    async def until_caught_up(self, partitions: int, deadline_s: float = _DEADLINE_S) -> None:
+        """Until it holds so many partitions and has judged all of them to the end."""
+
+        async def caught_up() -> bool:
+            checks = self.checks()
+            at_end = [check for name, check in checks.items() if name.startswith("partition ")]
+            return (
+                len(at_end) == partitions
+                and all(check.ok for check in checks.values())
+                and all(check.detail.startswith("at offset") for check in at_end)
+            )
+
+        await eventually(caught_up, f"caught up on {partitions} partitions", deadline_s)
+
+    async def stop(self) -> None:
+        """As SIGTERM would."""
+        self.monitor.stop()
+        await self.task
+
+    def count(self, name: str, **labels: str) -> float:
+        """A sample of its metrics; 0 where there is none."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def running(settings: Settings, fences: FenceIndex, rules: RuleSet | None = None) -> AsyncIterator[Running]:
+    """A monitor in this process, stopped at the end."""
+    quiet_client_log()
+    metrics = Metrics()
+    monitor = Monitor(settings, fences, rules or RuleSet(), metrics)
+    started = Running(monitor, metrics, asyncio.create_task(monitor.run()))
+    try:
+        yield started
+    finally:
+        await started.stop()
+
+
+class MonitorProcess:
+    """`telematics monitor` in a process of its own, as users run it."""
+
+    def __init__(self, settings: Settings, fences: Path, log: Path, **environment: str) -> None:
+        command = [sys.executable, "-m", "telematics", "monitor", "--fences", str(fences), "--json", "--port", "0"]
+        own = {
+            "TELEMATICS_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            "TELEMATICS_KAFKA__GROUP": settings.kafka.group,
+            "TELEMATICS_KAFKA__SESSION_TIMEOUT_S": str(settings.kafka.session_timeout_s),
+            "TELEMATICS_TOPICS__PREFIX": settings.topics.prefix,
+        }
+        self.log = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(command, stderr=out, env=os.environ | own | environment)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    async def terminate(self) -> int:
+        """Ask it to stop, as an operator would; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait, _DEADLINE_S)
+
+    def port(self) -> int | None:
+        """Of metrics and health, once it listens."""
+        found = re.search(r'"port": (\d+)', self.log.read_text())
+        return int(found.group(1)) if found else None
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """A page of it: status and text; (0, "") while nobody listens."""
+        port = self.port()
+        if port is None:
+            return 0, ""
+        return await asyncio.to_thread(_get, f"http://127.0.0.1:{port}{path}")
+
+    async def until_caught_up(self, partitions: int) -> None:
+        """Until it holds so many partitions and has judged all of them to the end."""
+
+        async def caught_up() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            status, text = await self.get("/readyz")
+            return status == 200 and text.count('"at offset') == partitions  # noqa: PLR2004
+
+        await eventually(caught_up, f"the process caught up on {partitions} partitions")
+
+
+def _get(address: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def detail(checks: Mapping[str, Check]) -> str:
+    """All checks, for a failing assertion."""
+    return json.dumps({name: [check.ok, check.detail] for name, check in checks.items()})

@@ -1,0 +1,121 @@
+"""`telematics explain`: an alert with its evidence, and a vehicle with each rule's last word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geofences.formats.geojson import load_geojson
+from geofences.index import FenceIndex
+from telematics.core.params import RuleSet
+from telematics.core.rules import RULES
+from telematics.instants import parse_rfc3339
+from telematics.model import Alert
+from telematics.replay.explanation import explain_vehicle
+from telematics.replay.feed import open_feed
+from telematics.replay.plan import Plan
+from telematics.replay.rejects import Rejects
+from telematics.wire.alerts import encode_alert
+from tests.unit.cli.conftest import Ran, Run
+
+_END = "2026-01-28T12:03:00Z"
+
+
+@pytest.fixture
+def alerts(fence_file: Path, ping_file: Path) -> list[Alert]:
+    """What the engine raised for T-1 until 12:03:00."""
+    at = parse_rfc3339(_END)
+    batches = [
+        batch for given in open_feed(Plan((ping_file,), until_ms=at)).read(Rejects()) for batch in given.values()
+    ]
+    explained = explain_vehicle(batches, FenceIndex(load_geojson(fence_file)), RuleSet(), "T-1", at)
+    return list(explained.alerts)
+
+
+@pytest.fixture
+def alert_file(alerts: list[Alert], tmp_path: Path) -> Path:
+    """The alerts as NDJSON, the first of them twice, as after a crash."""
+    path = tmp_path / "alerts.ndjson"
+    path.write_bytes(b"".join(encode_alert(alert) + b"\n" for alert in [alerts[0], *alerts]))
+    return path
+
+
+def _explain(run: Run, fences: Path, pings: Path, at: str, *more: str) -> Ran:
+    return run("explain", "--vehicle", "T-1", "--at", at, "--dump", pings, "--fences", fences, *more)
+
+
+def test_an_alert_is_shown_with_evidence_and_life_cycle(run: Run, alerts: list[Alert], alert_file: Path) -> None:
+    """Facts, the thresholds they were held against, versions and every event once, from a file of alerts."""
+    stop = next(alert for alert in alerts if alert.rule == "no_stop_zone")
+    ran = run("explain", stop.alert_id, "--alerts", alert_file, "--lang", "es")
+    assert ran.code == 0
+    assert "parada prohibida (no_stop_zone on square), vehicle T-1" in ran.out
+    assert "1 raised: alta" in ran.out
+    assert "facts" in ran.out
+    assert "stopped_s" in ran.out
+    assert "fence square 1" in ran.out
+    as_json = run("explain", stop.alert_id, "--alerts", alert_file, "--json").json
+    assert [event["seq"] for event in as_json["events"]] == [1]
+    assert as_json["open"] is True
+    assert as_json["events"][0]["text"].startswith("T-1: forbidden stop, Plaza (19.00")
+
+
+def test_an_id_that_is_nowhere_is_said_to_be(run: Run, alert_file: Path) -> None:
+    """An unknown id is a problem found: exit code 1, with the place that was looked at."""
+    ran = run("explain", "000000000000-0", "--alerts", alert_file)
+    assert (ran.code, ran.out) == (1, "")
+    assert str(alert_file) in ran.err
+
+
+def test_a_line_that_is_no_alert_is_named(run: Run, alert_file: Path) -> None:
+    """A damaged file is told with its line."""
+    alert_file.write_bytes(alert_file.read_bytes().splitlines()[0] + b"\n{}\n")
+    ran = run("explain", "x", "--alerts", alert_file)
+    assert ran.code == 2
+    assert f"{alert_file}, line 2: is no alert" in ran.err
+
+
+def test_each_rule_has_its_word_and_what_held_it_back(run: Run, fence_file: Path, ping_file: Path) -> None:
+    """At 12:01:30 the truck has stood for 30 s: the rule waits, with what it has and what it needs."""
+    ran = _explain(run, fence_file, ping_file, "2026-01-28T12:01:30Z", "--json")
+    assert ran.code == 0
+    verdicts: dict[str, Any] = {said["rule"]: said for said in ran.json["verdicts"]}
+    assert set(verdicts) == {rule.id for rule in RULES}
+    assert verdicts["no_stop_zone"]["verdict"] == "waiting"
+    assert verdicts["no_stop_zone"]["details"] == {"stopped_s": 30.0, "needed_s": 60.0}
+    assert verdicts["panic"]["verdict"] == "quiet"
+    assert ran.json["facts"]["visits"] == {"square": "inside"}
+    assert [alert["rule"] for alert in ran.json["alerts"] if alert["severity"] >= 3] == []
+
+
+def test_later_the_rule_has_raised(run: Run, fence_file: Path, ping_file: Path) -> None:
+    """At 12:03:00 the same rule has raised, and the alert is among the facts."""
+    ran = _explain(run, fence_file, ping_file, _END)
+    assert ran.code == 0
+    assert "T-1: forbidden stop" in ran.out
+    assert "no_stop_zone square" in ran.out
+
+
+def test_time_goes_on_where_nobody_reports(run: Run, fence_file: Path, ping_file: Path) -> None:
+    """Ten minutes after the last ping the silence itself is explained."""
+    ran = _explain(run, fence_file, ping_file, "2026-01-28T12:13:30Z", "--json")
+    verdicts = {said["rule"]: said["verdict"] for said in ran.json["verdicts"]}
+    assert verdicts["signal_lost"] == "raised"
+    assert ran.json["facts"]["silent_s"] == 630.0
+
+
+def test_other_vehicles_change_nothing(run: Run, fence_file: Path, ping_file: Path) -> None:
+    """Pings of others are time and nothing else: without them the explanation is the same."""
+    both = _explain(run, fence_file, ping_file, _END, "--json").json
+    own = [row for row in ping_file.read_text("utf-8").splitlines() if "T-1" in row]
+    ping_file.write_text("\n".join(own) + "\n", encoding="utf-8")
+    assert _explain(run, fence_file, ping_file, _END, "--json").json == both
+
+
+def test_a_vehicle_without_pings_is_said_to_have_none(run: Run, fence_file: Path, ping_file: Path) -> None:
+    """An unknown vehicle is a problem found, not an empty explanation."""
+    ran = _explain(run, fence_file, ping_file, "2026-01-28T11:00:00Z")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no ping of T-1" in ran.err
