@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -72,17 +74,15 @@ def run_to_files(plan: FleetPlan, files: Files) -> Summary:
 async def run_to_kafka(plan: FleetPlan, bootstrap: str, prefix: str, speed: float, files: Files) -> Summary:
     """Send a plan to Kafka at `speed` times real time; trips and truth also go to files that want them.
 
-    The number of partitions is the topic's, whatever the plan says. Cancelled (Ctrl-C), it sends what is underway
-    and ends.
+    The number of partitions is the topic's, whatever the plan says. Ctrl-C or SIGTERM ends it in order.
     """
     with files:
         async with Kafka(bootstrap, prefix) as kafka:
             plan = replace(plan, partitions=await kafka.partitions())
             summary = Summary(plan)
-            stream = records(plan)
-            with _progress(plan) as shown:
+            with _progress(plan) as shown, _ends_when_asked():
                 pace = Pace(plan.start_ms, speed)
-                for record in stream:
+                for record in records(plan):
                     await pace.until(record.arrival)
                     await kafka.write(record)
                     files.write(record)
@@ -90,6 +90,19 @@ async def run_to_kafka(plan: FleetPlan, bootstrap: str, prefix: str, speed: floa
                     shown(record)
             await kafka.flush()
     return summary
+
+
+@contextmanager
+def _ends_when_asked() -> Iterator[None]:
+    """End the block, and no more than the block, at Ctrl-C (asyncio cancels the task) or SIGTERM."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101  # a coroutine runs in a task
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        with suppress(asyncio.CancelledError):
+            yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 @contextmanager

@@ -65,9 +65,13 @@ def _command(command: Any, path: str, parent: Any) -> Iterator[str]:
         return
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"## `{path}`\n\n{inspect.cleandoc(command.help or '')}\n\n```\n{path} {usage}\n```\n"
-    records = [record for option in command.params if (record := option.get_help_record(context))]
-    # `--help` is on every command, and said once above.
-    rows = [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in records if "--help" not in names]
+    rows = []
+    for param in command.params:
+        names, text = param.get_help_record(context) or ("--help", "")
+        if param.param_type_name == "argument":
+            names = names.partition(" <")[0]  # its type, which the text tells better
+        if "--help" not in names:  # every command has it, and it is said once above
+            rows.append(f"| `{_cell(names)}` | {_cell(text)} |")
     if rows:
         yield "\n".join(["| | |", "|---|---|", *rows]) + "\n"
 

@@ -14,6 +14,8 @@ from telematics.stream.local.broker import LocalBroker
 from tests.support import kafka
 
 TRACKS_VARIABLE = "TELEMATICS_TEST_TRACKS"
+BAD = ("failed", "error", "skipped")
+OUTCOMES = ("passed", *BAD, "xfailed", "deselected")
 _deselected_for_tracks = pytest.StashKey[list[str]]()
 
 
@@ -61,11 +63,21 @@ def pytest_report_header() -> str:
     return f"kafka: {kafka.source().value}"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name the tests that were left out for want of the real tracks."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Name the tests that were left out for want of the real tracks, and keep the outcome in build/tests.txt."""
     left_out = config.stash.get(_deselected_for_tracks, [])
     if left_out:
         terminalreporter.section("left out: real tracks")
         terminalreporter.line(f"{TRACKS_VARIABLE} names no file of real tracks; not run:")
         for nodeid in left_out:
             terminalreporter.line(f"  {nodeid}")
+    lines = [
+        f"exit code {int(exitstatus)}; pytest {' '.join(config.invocation_params.args)}",
+        f"kafka: {kafka.source().value}; tracks: {os.environ.get(TRACKS_VARIABLE, 'none')}",
+        *(f"{len(terminalreporter.getreports(outcome))} {outcome}" for outcome in OUTCOMES),
+        *(f"{outcome} {report.nodeid}" for outcome in BAD for report in terminalreporter.getreports(outcome)),
+        *(f"left out {nodeid}" for nodeid in left_out),
+    ]
+    summary = config.rootpath / "build" / "tests.txt"
+    summary.parent.mkdir(exist_ok=True)
+    summary.write_text("\n".join(lines) + "\n", encoding="utf-8")

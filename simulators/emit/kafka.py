@@ -76,7 +76,8 @@ class Kafka:
     async def _refuse_live(self, admin: AIOKafkaAdminClient, topic: str) -> None:
         """Simulated trucks never drive among real ones, and a live topic would stamp its own time over theirs."""
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-        config = {entry[0]: entry[1] for answer in answers for *_, entries in answer.resources for entry in entries}
+        resources = [resource for answer in answers for resource in answer.resources]  # type: ignore[attr-defined]
+        config = {entry[0]: entry[1] for *_, entries in resources for entry in entries}
         if config.get("message.timestamp.type") != "CreateTime":
             raise UserError(f"{topic} is a live topic; simulations write to sim topics only (--prefix sim.telematics.)")
 

@@ -30,7 +30,7 @@ Since = Annotated[
 def list_(
     reason: Reason = None,
     since: Since = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="No more than so many.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="No more than so many.")] = None,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,
     json: Json = False,
@@ -67,7 +67,7 @@ def show(
 @app.command()
 def retry(
     places: Annotated[
-        list[str] | None, typer.Argument(metavar="[PARTITION:OFFSET]...", help="Places of dead letters, as listed.")
+        list[str] | None, typer.Argument(metavar="PARTITION:OFFSET", help="Places of dead letters, as listed.")
     ] = None,
     reason: Reason = None,
     since: Since = None,

@@ -25,7 +25,7 @@ _CLOCK_AHEAD_MS = 600_000
 
 
 def explain(
-    alert_id: Annotated[str | None, typer.Argument(metavar="[ALERT_ID]", help="The alert to explain.")] = None,
+    alert_id: Annotated[str | None, typer.Argument(metavar="ALERT_ID", help="The alert to explain.")] = None,
     alerts: Annotated[
         Path | None, typer.Option("--alerts", metavar="FILE", help="Look for it in this NDJSON file, not in Kafka.")
     ] = None,

@@ -85,7 +85,7 @@ def print_explanation(explanation: Explanation, language: Language) -> None:
     line(f"{explanation.vehicle_id} at {format_rfc3339(explanation.at)}, from {explanation.pings} pings before it")
     line()
     for name, value in explanation.facts.items():
-        line(f"  {name:<18} {_shown(name, value)}")
+        line(f"  {name:<24} {_text(name, value)}")
     line()
     table(("rule", "about", "verdict", "when", "because"), (_row(said) for said in explanation.verdicts))
     if explanation.alerts:
@@ -104,9 +104,17 @@ def _state(last: Alert) -> str:
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_shown(name, value)}" for name, value in values.items())
+    return ", ".join(f"{name} {_text(name, value)}" for name, value in values.items())
 
 
 def _shown(name: str, value: Any) -> Any:
     # Facts are plain values; instants among them are known by their names, as everywhere.
     return format_rfc3339(value) if name.endswith(_INSTANTS) and type(value) is int and value > 0 else value
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None or value == [] or value == {}:
+        return "-"
+    if isinstance(value, Mapping):
+        return f"({_listed(value)})"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(_shown(name, value))

@@ -35,8 +35,10 @@ ProfileOption = Annotated[
 @app.command()
 def create(
     profile: ProfileOption = ProfileName.LIVE,
-    partitions: Annotated[int, typer.Option(min=1, max=1000, help="Partitions of pings, alerts, dead letters.")] = 8,
-    replication: Annotated[int, typer.Option(min=1, max=9, help="Copies of each partition.")] = 1,
+    partitions: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Partitions of pings, alerts, dead letters.")
+    ] = 8,
+    replication: Annotated[int, typer.Option(metavar="N", min=1, max=9, help="Copies of each partition.")] = 1,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,
     json: Json = False,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from telematics.model import Trip
 
 app = typer.Typer(no_args_is_help=True, help="Check, publish and look at trips.")
-File = Annotated[Path, typer.Argument(metavar="FILE", help="Trips, one JSON document a line.", show_default=False)]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Trips: NDJSON, or a JSON or YAML list.", show_default=False)
+]
 
 
 @app.command()
@@ -48,7 +50,7 @@ def publish(file: File, bootstrap: Bootstrap = None, prefix: Prefix = None, json
 
 @app.command()
 def show(
-    vehicle: Annotated[str | None, typer.Argument(metavar="[VEHICLE]", help="Only this vehicle.")] = None,
+    vehicle: Annotated[str | None, typer.Argument(metavar="VEHICLE", help="Only this vehicle.")] = None,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,
     json: Json = False,

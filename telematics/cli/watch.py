@@ -32,7 +32,8 @@ def watch(
         ),
     ] = None,
     from_offset: Annotated[
-        int | None, typer.Option("--from-offset", min=0, help="Begin at this offset of every partition; 0 is all.")
+        int | None,
+        typer.Option("--from-offset", metavar="N", min=0, help="Begin at this offset of every partition; 0 is all."),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Go on for ever, or end with the alerts there are now.")

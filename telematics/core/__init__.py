@@ -1,0 +1,1 @@
+"""The pure engine: inputs in, effects out; no I/O, no clock."""

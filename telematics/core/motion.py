@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -72,7 +73,7 @@ def mend_stay(state: VehicleState, params: MotionParams) -> None:
     if anchor is None:
         return
     outside = [not within(anchor, fix, params.stop_radius_m) for fix in state.ring if fix.ts > anchor.ts]
-    if any(first and second for first, second in zip(outside, outside[1:], strict=False)):
+    if any(first and second for first, second in pairwise(outside)):
         mended = back_dated(state.ring, params.stop_radius_m, state.first_ts)
         if mended.ts > anchor.ts:
             state.anchor = mended

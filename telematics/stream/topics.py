@@ -7,9 +7,11 @@ open and it forgets by size, never by age (a record of 2014 is older than every 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -24,6 +26,8 @@ _WEEK_MS = str(7 * 24 * 3600 * 1000)
 # Per partition: about 16 million pings of 250 bytes, a simulated day of 10,000 trucks over 2 partitions.
 _SIM_BYTES = str(4 * 1024**3)
 _NO_ERROR, _EXISTS = 0, 36
+_LED_WITHIN_S = 30.0
+_LOOK_AGAIN_S = 0.05
 
 
 class Profile(StrEnum):
@@ -63,30 +67,57 @@ def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]
 
 
 async def create(settings: Settings, profile: Profile, partitions: int, replication: int = 1) -> list[str]:
-    """Create what is missing and return its names; what exists is left alone (`check` judges it).
+    """Create what is missing and return its names once they can be used; what exists is left alone.
 
     Raises BrokerError when the broker refuses.
     """
+    made = [
+        NewTopic(name, 1 if name == settings.topics.trips else partitions, replication, topic_configs=config)
+        for name, config in wanted(settings.topics, profile).items()
+    ]
     client = connection.admin(settings.kafka)
     await connection.started(client, settings.kafka)
     try:
-        made = [
-            NewTopic(name, 1 if name == settings.topics.trips else partitions, replication, topic_configs=config)
-            for name, config in wanted(settings.topics, profile).items()
-        ]
         answer = await client.create_topics(made)
+        created = list(_created(answer.topic_errors))  # type: ignore[attr-defined]
+        await _until_led(client, created)
+    except (KafkaError, TimeoutError) as error:
+        raise connection.unreachable(settings.kafka, error) from error
+    finally:
+        await client.close()
+    return created
+
+
+def _created(answers: Iterable[Sequence[Any]]) -> Iterator[str]:
+    for name, code, *detail in answers:
+        if code == _NO_ERROR:
+            yield name
+        elif code != _EXISTS:
+            why = detail[0] if detail and detail[0] else for_code(code).__name__
+            raise BrokerError(f"topic {name} was not created: {why}")
+
+
+async def _until_led(client: AIOKafkaAdminClient, names: list[str]) -> None:
+    """The controller answers before the brokers have heard of a new topic: wait until every partition has a leader."""
+    async with asyncio.timeout(_LED_WITHIN_S):
+        while names:
+            described = await client.describe_topics(names)
+            leaders = [part["leader"] for topic in described for part in topic["partitions"]]
+            if all(topic["error_code"] == _NO_ERROR for topic in described) and -1 not in leaders:
+                return
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def delete(settings: Settings) -> None:
+    """Delete the topics and all that is in them, those that exist. Raises BrokerError when the broker is away."""
+    client = connection.admin(settings.kafka)
+    await connection.started(client, settings.kafka)
+    try:
+        await client.delete_topics(list(wanted(settings.topics, Profile.SIM)))
     except KafkaError as error:
         raise connection.unreachable(settings.kafka, error) from error
     finally:
         await client.close()
-    created = []
-    for name, code, *detail in answer.topic_errors:  # type: ignore[attr-defined]
-        if code == _NO_ERROR:
-            created.append(name)
-        elif code != _EXISTS:
-            msg = f"topic {name} was not created: {detail[0] if detail and detail[0] else for_code(code).__name__}"
-            raise BrokerError(msg)
-    return created
 
 
 @dataclass(frozen=True, slots=True)

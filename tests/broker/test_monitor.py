@@ -38,7 +38,7 @@ async def test_alerts_are_those_of_the_engines(bootstrap: str, topic_prefix: str
     await publish_trips(settings, scene.trips)
     await write(settings, scene.log)
     async with running(settings, fences()) as monitor:
-        await monitor.until_caught_up(PARTITIONS)
+        await monitor.until_caught_up()
         pings = sum(
             monitor.count("telematics_pings_total", outcome=outcome)
             for outcome in ("accepted", "duplicate", "late", "late_ignored", "no_fix", "quarantined")
@@ -63,7 +63,7 @@ async def test_a_restart_changes_no_alert(bootstrap: str, topic_prefix: str) -> 
         part = scene.log[number * quarter :] if number == 3 else scene.log[number * quarter : (number + 1) * quarter]
         await write(settings, part)
         async with running(settings, fences()) as monitor:
-            await monitor.until_caught_up(PARTITIONS)
+            await monitor.until_caught_up()
     alerts = await all_alerts(settings)
     assert encoded(alerts) == scene.expected
     assert len(alerts) == len(scene.expected), "an orderly stop repeats nothing"
@@ -86,7 +86,7 @@ async def test_two_members_share_the_partitions(bootstrap: str, topic_prefix: st
 
             await eventually(shared, "both members hold partitions")
             await write(settings, scene.log[2 * third :])
-        await second.until_caught_up(PARTITIONS)
+        await second.until_caught_up()
     assert encoded(await all_alerts(settings)) == scene.expected
 
 
@@ -100,12 +100,12 @@ async def test_a_short_window_marks_what_it_cannot_know(bootstrap: str, topic_pr
     whole = as_log(track.rows, 1)
     await write(settings, before)
     async with running(settings, fences()) as monitor:
-        await monitor.until_caught_up(1)
+        await monitor.until_caught_up()
     said = {(alert.rule, alert.event.value) for alert in await all_alerts(settings)}
     assert said == {("geofence_enter", "raised"), ("geofence_dwell", "raised")}
     await write(settings, whole[len(before) :])
     async with running(settings, fences()) as monitor:
-        await monitor.until_caught_up(1)
+        await monitor.until_caught_up()
         assert monitor.count("telematics_rebuild_truncated_total") >= 1
     later = {(alert.rule, alert.event.value) for alert in await all_alerts(settings)} - said
     assert not {step for step in later if step[0] in {"geofence_enter", "geofence_dwell"}}
@@ -117,7 +117,7 @@ async def test_readiness_tells_what_is_missing(bootstrap: str, topic_prefix: str
     await write(settings, as_log(stories.fleet(14), 1)[:200])
     async with running(settings, fences()) as monitor:
         assert not all(check.ok for check in monitor.checks().values()), detail(monitor.checks())
-        await monitor.until_caught_up(1)
+        await monitor.until_caught_up()
         assert monitor.checks()["partition 0"].detail == "at offset 200"
         assert set(monitor.checks()) == {"broker", "trips", "group", "partition 0"}
 
@@ -131,11 +131,11 @@ async def test_a_trip_published_live_reaches_the_engine(bootstrap: str, topic_pr
     (planned,) = [trip for trip in stories.trips(56) if trip.vehicle_id == "unscheduled_stop-0017"]
     trip = type(planned)("unscheduled_stop-0003", effective_at=stories.START + 60_000, trip=planned.trip)
     async with running(settings, fences()) as monitor:
-        await monitor.until_caught_up(1)
+        await monitor.until_caught_up()
         await publish_trips(settings, [trip])
         await eventually(lambda: _knows(monitor.monitor, trip.vehicle_id), "the trip was read")
         await write(settings, log)
-        await monitor.until_caught_up(1)
+        await monitor.until_caught_up()
     assert encoded(await all_alerts(settings)) == encoded(judge(log, 1, fences(), RuleSet(), [trip]))
     assert not [alert for alert in await all_alerts(settings) if alert.rule == "unscheduled_stop"]
     assert [alert for alert in judge(log, 1, fences(), RuleSet()) if alert.rule == "unscheduled_stop"]
@@ -171,7 +171,7 @@ async def test_simulated_partitions_are_never_ticked(bootstrap: str, topic_prefi
     assert ping != log[0].value
     await write(settings, log)
     async with running(settings, fences()) as monitor:
-        await monitor.until_caught_up(1)
+        await monitor.until_caught_up()
         await asyncio.sleep(0.5)  # ten ticks' time, in which none may come
     async with open_reader(settings.kafka, settings.topics.pings) as reader:
         assert await reader.ends() == {0: 1}
@@ -194,13 +194,13 @@ async def test_sigterm_commits_what_is_in_hand(bootstrap: str, topic_prefix: str
     await write(settings, scene.log[:half])
     process = MonitorProcess(settings, stories.write_fences(tmp_path), tmp_path / "monitor.log")
     try:
-        await process.until_caught_up(PARTITIONS)
+        await process.until_caught_up()
         assert await process.terminate() == 0, process.log.read_text()
     finally:
         process.kill()
     await write(settings, scene.log[half:])
     async with running(settings, fences()) as monitor:
-        await monitor.until_caught_up(PARTITIONS)
+        await monitor.until_caught_up()
     alerts = await all_alerts(settings)
     assert encoded(alerts) == scene.expected
     assert len(alerts) == len(scene.expected)

@@ -34,19 +34,26 @@ async def test_what_exists_is_left_alone(bootstrap: str, topic_prefix: str) -> N
     assert await topics.check(settings, Profile.SIM) == []
 
 
-async def test_every_setting_of_the_sim_profile_is_checked(bootstrap: str, topic_prefix: str) -> None:
-    """A topic with Kafka's defaults fails the sim profile on its limits on timestamps and on what it forgets."""
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("message.timestamp.before.max.ms", "86400000"),
+        ("message.timestamp.after.max.ms", "3600000"),
+        ("retention.ms", "604800000"),
+        ("retention.bytes", "-1"),
+    ],
+)
+async def test_every_setting_of_the_sim_profile_is_checked(
+    bootstrap: str, topic_prefix: str, key: str, value: str
+) -> None:
+    """A sim topic that would refuse an old stamp, forget by age or fill the disk is a finding with what is right."""
     settings = settings_for(bootstrap, topic_prefix)
-    await _create(settings, [NewTopic(settings.topics.pings, 3, 1)])
+    config = topics.wanted(settings.topics, Profile.SIM)[settings.topics.pings]
+    await _create(settings, [NewTopic(settings.topics.pings, 3, 1, topic_configs=config | {key: value})])
     await topics.create(settings, Profile.SIM, 3)
-    findings = await topics.check(settings, Profile.SIM)
-    assert {finding.remedy.partition("=")[0] for finding in findings} == {
-        "message.timestamp.before.max.ms",
-        "message.timestamp.after.max.ms",
-        "retention.ms",
-        "retention.bytes",
-    }
-    assert all(settings.topics.pings in finding.where for finding in findings)
+    (finding,) = await topics.check(settings)
+    assert (finding.what, finding.remedy) == (f"{key} is {value}", f"{key}={config[key]}")
+    assert settings.topics.pings in finding.where
 
 
 async def test_the_wrong_profile_is_named_with_what_would_be_right(bootstrap: str, topic_prefix: str) -> None:
@@ -69,7 +76,8 @@ async def test_missing_topics_are_found(bootstrap: str, topic_prefix: str) -> No
 async def test_too_few_alert_partitions_are_found_and_refused(bootstrap: str, topic_prefix: str) -> None:
     """Alerts go to the partition number of their pings, so a narrower topic is a finding, and no monitor starts."""
     settings = settings_for(bootstrap, topic_prefix)
-    await _create(settings, [NewTopic(settings.topics.alerts, 1, 1)])
+    config = topics.wanted(settings.topics, Profile.LIVE)[settings.topics.alerts]
+    await _create(settings, [NewTopic(settings.topics.alerts, 1, 1, topic_configs=config)])
     await topics.create(settings, Profile.LIVE, 3)
     assert [finding.remedy for finding in await topics.check(settings)] == [
         f"at least 3, as {settings.topics.pings} has"

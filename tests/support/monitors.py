@@ -22,9 +22,9 @@ from telematics.http import Check
 from telematics.metrics import Metrics
 from telematics.model import Alert
 from telematics.settings import Settings, load_settings
-from telematics.stream import topics
+from telematics.stream import connection, topics
 from telematics.stream.alerts import read_alerts
-from telematics.stream.connection import quiet_client_log
+from telematics.stream.reader import open_reader
 from telematics.stream.service import Monitor
 
 # Long enough for a machine that does something else too; a test that meets it has failed.
@@ -63,7 +63,8 @@ async def all_alerts(settings: Settings) -> list[Alert]:
 class Running:
     """A monitor in this process."""
 
-    def __init__(self, monitor: Monitor, metrics: Metrics, task: asyncio.Task[None]) -> None:
+    def __init__(self, settings: Settings, monitor: Monitor, metrics: Metrics, task: asyncio.Task[None]) -> None:
+        self.settings = settings
         self.monitor = monitor
         self.metrics = metrics
         self.task = task
@@ -74,19 +75,9 @@ class Running:
             self.task.result()
         return self.monitor.checks()
 
-    async def until_caught_up(self, partitions: int, deadline_s: float = _DEADLINE_S) -> None:
-        """Until it holds so many partitions and has judged all of them to the end."""
-
-        async def caught_up() -> bool:
-            checks = self.checks()
-            at_end = [check for name, check in checks.items() if name.startswith("partition ")]
-            return (
-                len(at_end) == partitions
-                and all(check.ok for check in checks.values())
-                and all(check.detail.startswith("at offset") for check in at_end)
-            )
-
-        await eventually(caught_up, f"caught up on {partitions} partitions", deadline_s)
+    async def until_caught_up(self) -> None:
+        """Until everything written so far is judged, confirmed and committed."""
+        await _until_committed(self.settings, lambda: bool(self.checks()))
 
     async def stop(self) -> None:
         """As SIGTERM would."""
@@ -101,10 +92,10 @@ class Running:
 @asynccontextmanager
 async def running(settings: Settings, fences: FenceIndex, rules: RuleSet | None = None) -> AsyncIterator[Running]:
     """A monitor in this process, stopped at the end."""
-    quiet_client_log()
+    connection.quiet_client_log()
     metrics = Metrics()
     monitor = Monitor(settings, fences, rules or RuleSet(), metrics)
-    started = Running(monitor, metrics, asyncio.create_task(monitor.run()))
+    started = Running(settings, monitor, metrics, asyncio.create_task(monitor.run()))
     try:
         yield started
     finally:
@@ -122,6 +113,7 @@ class MonitorProcess:
             "TELEMATICS_KAFKA__SESSION_TIMEOUT_S": str(settings.kafka.session_timeout_s),
             "TELEMATICS_TOPICS__PREFIX": settings.topics.prefix,
         }
+        self.settings = settings
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(command, stderr=out, env=os.environ | own | environment)
@@ -148,15 +140,33 @@ class MonitorProcess:
             return 0, ""
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{port}{path}")
 
-    async def until_caught_up(self, partitions: int) -> None:
-        """Until it holds so many partitions and has judged all of them to the end."""
+    async def until_caught_up(self) -> None:
+        """Until everything written so far is judged, confirmed and committed."""
 
-        async def caught_up() -> bool:
+        def alive() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            status, text = await self.get("/readyz")
-            return status == 200 and text.count('"at offset') == partitions  # noqa: PLR2004
+            return True
 
-        await eventually(caught_up, f"the process caught up on {partitions} partitions")
+        await _until_committed(self.settings, alive)
+
+
+async def _until_committed(settings: Settings, alive: Callable[[], bool]) -> None:
+    # The broker's word, not the monitor's: what it holds committed against where its log ends.
+    async with open_reader(settings.kafka, settings.topics.pings) as reader:
+        client = connection.admin(settings.kafka)
+        await client.start()
+        ends = await reader.ends()
+
+        async def committed() -> bool:
+            assert alive()
+            found = await client.list_consumer_group_offsets(settings.kafka.group)
+            offsets = {place.partition: held.offset for place, held in found.items()}
+            return all(offsets.get(number, 0) >= end for number, end in ends.items())
+
+        try:
+            await eventually(committed, f"committed up to {ends}")
+        finally:
+            await client.close()
 
 
 def _get(address: str) -> tuple[int, str]:

@@ -89,7 +89,10 @@ def _line(alert: Alert) -> str:
 
 
 class Story:
-    """Trucks and trips over a set of fences; told once, by the first question asked of it."""
+    """Trucks and trips over a set of fences; told once, by the first question asked of it.
+
+    Time runs on until the last act of any truck is over, or `until`.
+    """
 
     def __init__(
         self, index: FenceIndex = INDEX, *, until: str | None = None, truncated: bool = False, **rules: Any
@@ -114,7 +117,9 @@ class Story:
         """Run the story, if that was not done, and give what came of it."""
         if self._told is None:
             sent = [ping for truck in self._trucks for ping in truck.sent]
-            until = None if self._until is None else NOON + seconds(self._until) * 1000
+            until = max(truck.now() for truck in self._trucks)
+            if self._until is not None:
+                until = NOON + seconds(self._until) * 1000
             effects = self.engine.step(batch_of(in_order(sent, until)))
             self._told = Told(effects.alerts, effects.counts, effects.quarantined)
         return self._told

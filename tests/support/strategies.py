@@ -72,7 +72,9 @@ pings = st.builds(
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | floats("other", -1e9, 1e9) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "other"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "other"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 # One name of each unit, with floats as its unit keeps them.

@@ -56,9 +56,10 @@ def planned_stop(facts: Facts, fix: FixPoint) -> PlannedStop | None:
             continue
         if stop.place is not None and stop.place in here:
             return stop
-        if stop.lat is not None and stop.lon is not None:
-            if distance_m(stop.lon, stop.lat, fix.lon, fix.lat) <= stop.radius_m:
-                return stop
+        if stop.lat is None or stop.lon is None:
+            continue
+        if distance_m(stop.lon, stop.lat, fix.lon, fix.lat) <= stop.radius_m:
+            return stop
     return None
 
 

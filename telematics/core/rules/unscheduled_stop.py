@@ -75,9 +75,9 @@ class UnscheduledStop:
 
     def _stricter_rule(self, facts: Facts) -> str | None:
         state, scope = facts.state, facts.scope
-        if state.corridor is not None and state.risk >= self.params.stricter_from_risk:
-            if Detect.STOP in scope.fences.fences[state.corridor].detect:
-                return "risk_stop judges here"
+        corridor = state.corridor if state.risk >= self.params.stricter_from_risk else None
+        if corridor is not None and Detect.STOP in scope.fences.fences[corridor].detect:
+            return "risk_stop judges here"
         for fence_id, visit in state.visits.items():
             number = scope.number_of.get(fence_id)
             if number is None or visit.state not in STANDING_IN:

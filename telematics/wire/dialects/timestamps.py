@@ -22,7 +22,7 @@ def read_instant(value: Any) -> int:
         if not _NUMBER.fullmatch(text):
             return parse_rfc3339(text)
         number = float(text) if "." in text else int(text)
-    elif type(value) in {int, float} and math.isfinite(value):
+    elif type(value) is int or (type(value) is float and math.isfinite(value)):
         number = value
     else:
         msg = "expected epoch seconds, epoch milliseconds or RFC 3339 such as 2026-01-28T15:22:00Z"

@@ -111,7 +111,7 @@ def test_a_pipe_that_closes_early_is_no_error(fence_file: Path, tmp_path: Path) 
     """`telematics … | head` ends quietly."""
     points = tmp_path / "points.csv"
     points.write_text("lon,lat\n" + "-99,19\n" * 20_000, encoding="utf-8")
-    command = [sys.executable, "-m", "telematics", "fences", "match", "--fences", fence_file, "--points", points]
+    command = [sys.executable, "-m", "telematics", "fences", "match", f"--fences={fence_file}", f"--points={points}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -17,6 +17,7 @@ TS = 1_769_613_720_000
 
 
 def ping_bytes(**fields: Any) -> bytes:
+    """A ping's JSON with changed fields."""
     return orjson.dumps(MINIMAL | fields)
 
 
@@ -33,8 +34,10 @@ def test_every_field_is_read() -> None:
         device="trailer", device_id="359632106090555", buffered=True, events=["panic", "door_open"],
     )  # fmt: skip
     assert decode_ping(value) == Ping(
-        "truck-1", TS, 19.5, -99.25, 81.5, 359.9, 2240.0, 4.5, 0.9, 11, Fix.THREE_D, True, 120345.6, 4, 27.4, 210.5,
-        30.0, Device.TRAILER, "359632106090555", True, (DeviceEvent.PANIC, DeviceEvent.DOOR_OPEN),
+        "truck-1", TS, 19.5, -99.25, speed_kmh=81.5, heading_deg=359.9, altitude_m=2240.0, accuracy_m=4.5, hdop=0.9,
+        satellites=11, fix=Fix.THREE_D, ignition=True, odometer_km=120345.6, gsm_level=4, power_v=27.4, fuel_l=210.5,
+        interval_s=30.0, device=Device.TRAILER, device_id="359632106090555", buffered=True,
+        events=(DeviceEvent.PANIC, DeviceEvent.DOOR_OPEN),
     )  # fmt: skip
 
 

@@ -1,0 +1,128 @@
+"""What each field of the wire means, in words: for the JSON Schemas and for `docs/wire.md`.
+
+Kept beside the classes, not in them: units and limits are checked there, words are only read. A test refuses a field
+without words and words without a field.
+"""
+
+from __future__ import annotations
+
+from telematics.model import Alert, Ping, PlannedStop, Position, Trip, TripPlan, Vehicle, Window
+from telematics.wire.reasons import RejectReason
+
+MEANINGS: dict[type, dict[str, str]] = {
+    Ping: {
+        "vehicle_id": "The vehicle. All devices of one combination share it; it is the record's key.",
+        "ts": "When the device made the report, by its own clock, in UTC or with an offset.",
+        "lat": "Latitude in degrees, WGS 84.",
+        "lon": "Longitude in degrees, WGS 84.",
+        "speed_kmh": "Speed over ground in km/h.",
+        "heading_deg": "Direction of travel in degrees clockwise from north.",
+        "altitude_m": "Height above sea level in metres.",
+        "accuracy_m": "Radius in metres in which the true position lies; where missing, it is made from `hdop`.",
+        "hdop": "Horizontal dilution of precision.",
+        "satellites": "Satellites used for the position; 0 means that there is no fix.",
+        "fix": "What the receiver says of its solution; `none` means that the position is an old one.",
+        "ignition": "Whether the ignition is on.",
+        "odometer_km": "Distance driven in kilometres, by the device or the vehicle.",
+        "gsm_level": "Strength of the mobile network, from 0 (none) to 5.",
+        "power_v": "External supply in volts.",
+        "fuel_l": "Fuel in the tank in litres.",
+        "interval_s": "Seconds until the device means to report again.",
+        "device": "Which unit of the combination carries the device.",
+        "device_id": "The device's own id, such as its IMEI.",
+        "buffered": "Whether the report was stored first and sent later.",
+        "events": "What the device reports beside its position.",
+    },
+    Alert: {
+        "alert_id": "The episode: equal in all its records, sortable by when it began.",
+        "seq": "Number of this record within the episode, from 1.",
+        "event": "What this record says of the episode.",
+        "vehicle_id": "The vehicle; the record's key.",
+        "rule": "The rule that found it (`docs/rules.md`).",
+        "severity": "1 record, 2 hint, 3 warning, 4 high, 5 critical; 1 and 2 are never announced.",
+        "subject": "What the episode is about beside the vehicle, such as a fence or a device; null for none.",
+        "episode_start": "When the episode began, by the device's clock.",
+        "event_time": "When this step became true, by the device's clock.",
+        "raised_at": "When this step could be known, by the broker's clock.",
+        "position": "The last good fix it rests on; null when there was none.",
+        "late": "Whether it was found in history that arrived late.",
+        "delayed": "Whether it was found more than 2 min after `raised_at`.",
+        "evidence": "Facts with their values, the thresholds they were held against, versions of rules and fence.",
+        "message_key": "Name of the text that tells it.",
+        "message_args": "Values for that text.",
+        "schema_version": "Version of this form.",
+    },
+    Position: {
+        "lat": "Latitude in degrees, WGS 84.",
+        "lon": "Longitude in degrees, WGS 84.",
+        "ts": "When the device took the fix, by its own clock.",
+        "accuracy_m": "Radius in metres in which the true position lies.",
+    },
+    Trip: {
+        "vehicle_id": "The vehicle; the record's key.",
+        "effective_at": "From when on the document applies; without it 10 s after publication (sim: at once).",
+        "vehicle": "Standing facts of the vehicle.",
+        "trip": "The journey; null for none: then the rules that need one are off.",
+    },
+    Vehicle: {
+        "client": "Whose load it carries.",
+        "tags": "Words that fences and rules can be limited to.",
+        "profile": "How it is used, such as `last_mile`.",
+        "plates": "Licence plates.",
+        "vin": "Vehicle identification number.",
+        "box": "Number of the box or trailer.",
+        "max_speed_kmh": "Its speed limit in km/h.",
+        "devices": "Ids of its devices.",
+        "contacts": "Whom to call, first one first.",
+    },
+    TripPlan: {
+        "id": "The trip's own id.",
+        "route": "The planned line, as [lon, lat] pairs in degrees.",
+        "stops": "The stops that are planned.",
+        "cargo": "What is carried.",
+        "value": "What the cargo is worth, in the currency of its papers.",
+        "carrier_vetted": "Whether the carrier was checked.",
+        "escort_vehicle_ids": "Vehicles that escort this one.",
+        "convoy_id": "The convoy it belongs to.",
+        "second_driver": "Whether a second driver is aboard.",
+        "waivers": "Rules or policies that are waived for this trip.",
+        "waybill": "Number of the waybill (carta porte).",
+        "insurer": "The insurer.",
+        "policy": "Number of the policy.",
+    },
+    PlannedStop: {
+        "kind": "What the stop is for.",
+        "place": "Id of the fence where it is.",
+        "lat": "Latitude in degrees of the point where it is.",
+        "lon": "Longitude in degrees of the point where it is.",
+        "radius_m": "How far from the point it still is the stop, in metres.",
+        "window": "When it is planned; null for any time.",
+    },
+    Window: {
+        "start": "The first instant.",
+        "end": "The instant after the last.",
+    },
+}
+
+REASONS: dict[RejectReason, str] = {
+    RejectReason.TOO_LARGE: "The value is larger than 1,000,000 bytes.",
+    RejectReason.EMPTY: "The value is null or empty.",
+    RejectReason.NOT_UTF8: "The bytes are not UTF-8.",
+    RejectReason.NOT_JSON: "The text is not JSON; also for a byte order mark and for half of a surrogate pair.",
+    RejectReason.TOO_DEEP: "Nested more than 201 levels deep.",
+    RejectReason.NOT_OBJECT: "JSON, but not an object.",
+    RejectReason.MISSING_FIELD: "A field that is required is missing.",
+    RejectReason.WRONG_TYPE: "A field has another JSON type than it must have; a number as text is one.",
+    RejectReason.OUT_OF_RANGE: "A number or a length outside the field's limits.",
+    RejectReason.NOT_FINITE: "NaN, Infinity, or a number beyond a double.",
+    RejectReason.BAD_VALUE: "A word that the field does not know.",
+    RejectReason.BAD_VEHICLE_ID: "`vehicle_id` is not 1 to 64 of the characters `A-Z a-z 0-9 . _ : -`.",
+    RejectReason.BAD_TS: "`ts` is no instant.",
+    RejectReason.BAD_ARRIVAL: "The record's timestamp lies outside the years 1970 to 9999, or a file's arrival is none.",
+    RejectReason.BAD_TICK: "The record says that it is a tick, and its value is not a tick's.",
+    RejectReason.NO_KEY: "The record has no key.",
+    RejectReason.KEY_MISMATCH: "The key is not the `vehicle_id`.",
+    RejectReason.WRONG_PARTITION: "The record is on another partition than Kafka's murmur2 gives its key.",
+    RejectReason.BAD_ROW: "Files only: the line is no row of the file's form.",
+    RejectReason.CUT_OFF: "Files only: a compressed file ends early; what follows cannot be read.",
+}

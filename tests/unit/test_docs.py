@@ -1,0 +1,65 @@
+"""Documentation is tested: what describes code is made from it, and every reason and command is written about."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from telematics.core.effects import Quarantine
+from telematics.docs import PARTS, main, renewed, stale
+from telematics.wire.reasons import RejectReason
+
+_ROOT = Path(__file__).parents[2]
+_DOCS = _ROOT / "docs"
+# Refusals of rows in files; they never reach the dead letters.
+_OF_FILES = {RejectReason.BAD_ROW, RejectReason.CUT_OFF}
+
+
+def test_the_generated_parts_are_current() -> None:
+    """Settings, metrics, commands and rules are documented as the code has them (`python -m telematics.docs --write`)."""
+    assert stale(_DOCS) == {}
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_every_part_has_its_page(part: str) -> None:
+    """No generated part is left out of the pages."""
+    pages = [path for path in _DOCS.glob("*.md") if f"<!-- generated: {part} -->" in path.read_text(encoding="utf-8")]
+    assert len(pages) == 1
+
+
+def test_a_stale_page_is_found_and_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--check` fails on a page that differs from the code and leaves it alone; `--write` renews the part only."""
+    page = tmp_path / "docs" / "settings.md"
+    page.parent.mkdir()
+    page.write_text("mine\n<!-- generated: settings -->\nold\n<!-- end -->\nmine too\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["--check"]) == 1
+    assert "old" in page.read_text(encoding="utf-8")
+    assert main(["--write"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("mine\n")
+    assert text.endswith("mine too\n")
+    assert "TELEMATICS_KAFKA__BOOTSTRAP" in text
+    assert "old" not in text
+    assert main(["--check"]) == 0
+
+
+def test_a_part_of_another_generator_is_left_alone() -> None:
+    """Other generators may use the same marks."""
+    page = "<!-- generated: transitions -->\nx\n<!-- end -->\n"
+    assert renewed(page) == page
+
+
+@pytest.mark.parametrize("reason", [*(set(RejectReason) - _OF_FILES), *Quarantine])
+def test_operations_say_what_to_do_about_every_reason(reason: str) -> None:
+    """Each reason of a dead letter or quarantine has its line in docs/operations.md."""
+    assert f"`{reason}`" in (_DOCS / "operations.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", sorted([*_DOCS.glob("*.md"), _ROOT / "README.md"]), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """A relative link names a file that exists."""
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
