@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     Objects = NDArray[np.object_]
     Integers = NDArray[np.int64]
 
-# A box at least this full is kept whole: halving it would save less than the larger tree costs.
+# A box at least this full is kept whole: halving it would save less than the larger tree costs. So is one with no
+# more to spare than this, some 50 square kilometres: few vehicles are that near to a fence and not in it.
 _FULL = 0.5
+_LITTLE = 0.005
 # A road 100 m wide across a country would ask for thousands; 256 boxes of a 1,000 km road are 5 km wide each.
 _MOST_BOXES = 256
 # Cutting rounds to the nearest double, about 3e-14 degrees; 1e-9 degrees are 0.1 mm.
@@ -34,7 +36,8 @@ def boxes(polygons: Objects) -> tuple[Floats, Integers]:
     """Bounds (m, 4) as (west, south, east, north) that cover n polygons, and the number (m,) of each one's polygon."""
     whole = shapely.bounds(polygons).reshape(-1, 4)
     room = (whole[:, 2] - whole[:, 0]) * (whole[:, 3] - whole[:, 1])
-    sparse = shapely.area(polygons) < _FULL * room
+    spare = room - shapely.area(polygons)
+    sparse = spare > np.maximum(_LITTLE, (1.0 - _FULL) * room)
     bounds, owners = [whole[~sparse]], [np.flatnonzero(~sparse)]
     for owner in np.flatnonzero(sparse):
         cut = _cut(polygons[owner])
@@ -52,7 +55,7 @@ def _cut(polygon: Area) -> Floats:
     heap = [(-_spare(polygon), count, polygon)]
     while heap and len(heap) + len(full) < _MOST_BOXES:
         spare, _, piece = heappop(heap)
-        if -spare <= (1.0 - _FULL) * shapely.box(*piece.bounds).area:
+        if -spare <= max(_LITTLE, (1.0 - _FULL) / _FULL * piece.area):
             full.append(piece.bounds)
             continue
         for half in _halves(piece):

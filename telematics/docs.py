@@ -12,15 +12,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from geofences.model import KIND_DEFAULTS
+from geofences.transitions import membership_table
+from telematics.cli import app
+from telematics.core.lifecycle import as_markdown
+from telematics.core.params import RuleSet
+from telematics.core.rules import RULES
 from telematics.errors import UserError
+from telematics.metrics import Metrics
+from telematics.settings import all_settings
+from telematics.texts import Language, rule_label
 
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def settings_part() -> str:
     """All settings, one table row each."""
-    from telematics.settings import all_settings
-
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for setting in all_settings():
         secret = f" May be read from the file named by `{setting.variable}_FILE`." if setting.secret else ""
@@ -31,8 +40,6 @@ def settings_part() -> str:
 
 def metrics_part() -> str:
     """All metrics, one heading each with kind, labels and meaning."""
-    from telematics.metrics import Metrics
-
     metrics = Metrics()
     labels = {}
     for name in metrics.__slots__:
@@ -49,10 +56,6 @@ def metrics_part() -> str:
 
 def commands_part() -> str:
     """All commands with their arguments and options."""
-    import typer
-
-    from telematics.cli import app
-
     return "\n".join(_command(typer.main.get_command(app), "telematics", None))
 
 
@@ -78,10 +81,6 @@ def _command(command: Any, path: str, parent: Any) -> Iterator[str]:
 
 def rules_part() -> str:
     """All rules with what they say to an operator and their parameters; then what they share."""
-    from telematics.core.params import RuleSet
-    from telematics.core.rules import RULES
-    from telematics.texts import Language, rule_label
-
     parts = []
     for rule in RULES:
         labels = f"*{rule_label(rule.id, Language.EN)} / {rule_label(rule.id, Language.ES)}*"
@@ -103,11 +102,23 @@ def _parameters(section: Any) -> str:
     return "\n".join(["| parameter | default | meaning |", "|---|---|---|", *rows]) + "\n" if rows else ""
 
 
+def kinds_part() -> str:
+    """What a fence of each kind has when its author says nothing."""
+    rows = ["| kind | severity | detect | risk | a place |", "|---|---|---|---|---|"]
+    for kind, has in KIND_DEFAULTS.items():
+        detect = ", ".join(sorted(has.detect)) or "nothing"
+        rows.append(f"| `{kind}` | {has.severity} | {detect} | {has.risk or ''} | {'yes' if has.is_place else ''} |")
+    return "\n".join(rows) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_part,
     "metrics": metrics_part,
     "commands": commands_part,
     "rules": rules_part,
+    "fence_kinds": kinds_part,
+    "membership": membership_table,
+    "lifecycle": as_markdown,
 }
 
 
@@ -135,7 +146,8 @@ def main(arguments: list[str]) -> int:
     for path, text in pages.items():
         if arguments == ["--write"]:
             path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path} {'renewed' if arguments == ['--write'] else 'is not current: run make docs'}\n")
+        said = "renewed" if arguments == ["--write"] else "is not current: run python -m telematics.docs --write"
+        sys.stdout.write(f"{path} {said}\n")
     return 1 if pages and arguments == ["--check"] else 0
 
 

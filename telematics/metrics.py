@@ -9,24 +9,16 @@ from __future__ import annotations
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from telematics.core.effects import PING_OUTCOMES, Effects, Outcome
+from telematics.version import product_version
 
 # From one record to the largest batch: a step takes tens of microseconds to about a second.
 _STEP_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 # From live (under a second) over a dead zone (an hour) to a device that was dark for a day.
 _LAG_BUCKETS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
-
-
-def product_version() -> str:
-    """Version of the installed product, or `unknown` when it runs from a folder that was never installed."""
-    try:
-        return version("telematics")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -110,6 +110,16 @@ class KafkaSettings(_Section):
         None, description="PEM file of our own certificate, where the broker asks for one."
     )
     ssl_keyfile: Path | None = Field(None, description="PEM file of the key of our own certificate.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Refuse half a sign-in here, where it can be named, and not at the broker, which only closes the line."""
+        with_sasl = self.security_protocol in {SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL}
+        if with_sasl and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"SASL_USERNAME and SASL_PASSWORD are both needed with {self.security_protocol}")
+        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
+            raise ValueError("SSL_CERTFILE and SSL_KEYFILE go together: set both or neither")
+        return self
 
 
 class TopicSettings(_Section):
@@ -281,7 +291,7 @@ def _explain(known: Mapping[str, Setting], problem: ErrorDetails) -> str:
     variable = ENV_PREFIX + "__".join(path).upper()
     setting = known.get(variable)
     if setting is None:
-        return f"{variable}: {problem['msg']}"
+        return f"{variable}__*: {problem['msg'].removeprefix('Value error, ')}"
     value = "" if setting.secret else f" {str(problem['input'])[:80]!r}"
     right = "host:port, several joined by commas" if path == ("kafka", "bootstrap") else problem["msg"]
     default = f"; the default is {setting.default}" if setting.default else ""

@@ -69,9 +69,15 @@ _COMMON: dict[Language, dict[AlertEvent, str]] = {
 RULES: dict[Language, dict[str, RuleText]] = {
     Language.ES: {
         "geofence_enter": RuleText(
-            "entrada", "{vehicle} entró en {fence}", "{vehicle} ya no está en {fence}[ ({reason})]"
+            "entrada",
+            "{vehicle} entró en {fence}[ a las {since}]",
+            "{vehicle} ya no está en {fence}[, estuvo {lasting}]",
         ),
-        "geofence_exit": RuleText("salida", "{vehicle} salió de {fence}[ tras {lasting}]"),
+        "geofence_exit": RuleText(
+            "salida",
+            "{vehicle} salió de {fence}[ a las {since}]",
+            "{vehicle} volvió a {fence}[, estuvo fuera {lasting}]",
+        ),
         "geofence_dwell": RuleText(
             "permanencia",
             "{vehicle} lleva demasiado tiempo en {fence}[: {lasting}]",
@@ -136,9 +142,13 @@ RULES: dict[Language, dict[str, RuleText]] = {
     },
     Language.EN: {
         "geofence_enter": RuleText(
-            "entry", "{vehicle} entered {fence}", "{vehicle} is no longer in {fence}[ ({reason})]"
+            "entry",
+            "{vehicle} entered {fence}[ at {since}]",
+            "{vehicle} is no longer in {fence}[, was there {lasting}]",
         ),
-        "geofence_exit": RuleText("exit", "{vehicle} left {fence}[ after {lasting}]"),
+        "geofence_exit": RuleText(
+            "exit", "{vehicle} left {fence}[ at {since}]", "{vehicle} is back in {fence}[, was away {lasting}]"
+        ),
         "geofence_dwell": RuleText(
             "long stay",
             "{vehicle} has stayed too long in {fence}[: {lasting}]",

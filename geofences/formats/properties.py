@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -50,10 +49,10 @@ def number(low: float, high: float, unit: str = "", *, above: bool = False) -> C
     )
 
     def read(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        # NaN fails every comparison; a whole number beyond all doubles compares, but would not convert.
+        if not is_number or not low <= value <= high or (above and value == low):
             raise ValueError(f"{shown(value)} is not {wanted}")
-        if not low <= value <= high or (above and value == low):
-            raise ValueError(f"{shown(value)} is out of range; give {wanted}")
         return float(value)
 
     return read

@@ -26,18 +26,25 @@ if TYPE_CHECKING:
 APPROACH_KMH = (76.0, 88.0)
 STEADY_M = 1500.0
 """Before T0 the truck rolls at one speed for this distance."""
+SHORTEST_LEAD_M = 2300.0
+"""The steady stretch and the longest braking: a truck cannot begin nearer to where it will stand."""
 GETAWAY_KMH = (42.0, 60.0)
 OFF_ROUTE_M = (8_000.0, 15_000.0)
 NO_STOP_S = 60
 """The rules' own durations, from the rule catalogue: what is due is counted with them."""
 LOST_WARNING_S, LOST_HIGH_S = 150, 300
 """signal_lost at 5 and 10 min, halved in a corridor of risk 4 and more, where every hijack of the sample is."""
+DOOR_S = 10.0
+"""From standing to the cab door open."""
 LEFT_STANDING_S = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class H01:
-    """How one hijack goes, in seconds after T0. `flagged`: the device says `jamming` twice before it is cut off."""
+    """How one hijack goes, in seconds after T0. `flagged`: the device says `jamming` twice before it is cut off.
+
+    `begins_after_s` is about how long after the start T0 is; under 90 s it is as soon as an approach allows.
+    """
 
     begins_after_s: float
     brake_s: float = 40.0
@@ -80,8 +87,8 @@ class Hijack:
         story, journey = self._story, self._journey
         direction = journey.route.out if self._outbound else journey.route.back
         stand_m = rng.uniform(0.4, 0.6) * (self._spot.end_m - self._spot.start_m) + self._spot.start_m
-        lead_m = story.begins_after_s * sum(APPROACH_KMH) / 2 * KMH
-        placement = Placement(self._outbound, max(0.0, stand_m - max(lead_m, 3 * STEADY_M)), moving=True)
+        lead_m = (story.begins_after_s + story.brake_s / 2) * sum(APPROACH_KMH) / 2 * KMH
+        placement = Placement(self._outbound, max(0.0, stand_m - max(lead_m, SHORTEST_LEAD_M)), moving=True)
         motion, _ = journey.begin(start_ms, placement)
         trip: Trip | None = journey.trip(direction, journey.halts(direction, placement.s_m), start_ms)
         for phase in motion.drive(rng, stand_m - STEADY_M, APPROACH_KMH, stop=False):
@@ -97,7 +104,7 @@ class Hijack:
     def _boarded(self, motion: Motion) -> Iterator[Phase]:
         """Stand, until the jammer is on and the network gone."""
         story = self._story
-        door_s = 10.0 if story.cab_door else 0.0
+        door_s = DOOR_S if story.cab_door else 0.0
         if door_s:
             yield motion.phase(door_s)
         events = (DeviceEvent.DOOR_OPEN,) if story.cab_door else ()
@@ -144,6 +151,8 @@ class Hijack:
         no_stop_ms = max(NO_STOP_S, 2 * self._cadence_s) * 1000
         if stood_ms - stand_at - self._cadence_s * 1000 >= no_stop_ms:
             due.append(Due("no_stop_zone", Severity.HIGH, stand_at + no_stop_ms + grace_ms, self._spot.fence_id))
+        if story.cab_door:
+            due.append(Due("cab_door", Severity.WARNING, stand_at + round(DOOR_S * 1000) + grace_ms))
         if story.flagged:
             jammed_ms = self._ms(story.jam_s) + 20_000 + grace_ms
             due.append(Due("gnss_jamming", Severity.WARNING, jammed_ms))

@@ -21,8 +21,6 @@ from telematics.cli.replay import replay
 from telematics.cli.watch import watch
 from telematics.errors import TelematicsError, UserError
 
-_INTERRUPTED = 130
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,7 +32,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from telematics.metrics import product_version
+        from telematics.version import product_version
 
         line(f"telematics {product_version()}")
         raise typer.Exit
@@ -63,7 +61,10 @@ app.command()(doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit; what went wrong on purpose is one line, never a traceback."""
+    """Run one command and exit; what went wrong on purpose is one line, never a traceback.
+
+    Typer ends quietly on Ctrl-C (130) and when the reader of our pipe has seen enough (1).
+    """
     try:
         app(list(arguments) if arguments is not None else None, prog_name="telematics")
     except (TelematicsError, ValueError) as error:
@@ -73,12 +74,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         for text in str(error).splitlines():
             note(f"error: {text}")
         sys.exit(code)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our pipe has seen enough (`| head`); nothing is left to say, not even at exit.
-        sys.stderr.close()
-        sys.exit(EXIT_PROBLEMS)
     sys.exit(0)
 
 

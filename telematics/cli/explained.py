@@ -113,7 +113,7 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _text(name: str, value: Any) -> str:
-    if value is None or value == [] or value == {}:
+    if value is None or (isinstance(value, list | tuple | Mapping) and not value):
         return "-"
     if isinstance(value, Mapping):
         return f"({_listed(value)})"

@@ -37,6 +37,7 @@ class Quarantine(StrEnum):
     """Why a valid ping is not believed where it says it is."""
 
     FUTURE_CLOCK = "future_clock"
+    PAST_CLOCK = "past_clock"
     IMPLAUSIBLE_JUMP = "implausible_jump"
     SAME_TIME_ELSEWHERE = "same_time_elsewhere"
 

@@ -42,7 +42,7 @@ from telematics.core.reports import file_odd, news, trim_ring
 from telematics.core.rules import RULES
 from telematics.core.rules.base import Rule, Trigger
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
-from telematics.core.state import DeviceState, FixPoint, VehicleState
+from telematics.core.state import RING_FIXES, DeviceState, FixPoint, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
 from telematics.core.timers import Timers
 from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from geofences.index import FenceIndex
     from telematics.core.params import RuleSet
 
-FUTURE_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
+ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
 
 
 class MonitorEngine:
@@ -91,10 +91,12 @@ class MonitorEngine:
         """Apply the inputs of a batch in order; the effects are theirs alone."""
         effects = self._scope.effects = Effects()
         hits = self._surroundings.locate(batch.pings)
-        accepted = 0
+        accepted, timers = 0, self._timers
         for arrival, ping, hit in zip(batch.arrivals, batch.pings, hits, strict=True):
             at = max(self.clock, arrival)
-            self._advance(at)
+            if timers.may_be_due(at) or self._trips:
+                self._advance(at)
+            self.clock = at
             if ping is None:
                 effects.counts[Outcome.TICK] += 1
                 continue
@@ -167,8 +169,7 @@ class MonitorEngine:
                 else:
                     del state.deadlines[key]
             if state.fix is not None:
-                hits = self._surroundings.locate_points([state.fix.lon], [state.fix.lat])[0]
-                self._surroundings.look_around(state, self._surroundings.applicable(state, hits, state.fix.ts))
+                self._look_again(state, state.fix)
 
     # -- a. time ---------------------------------------------------------------------------------------------------
 
@@ -182,7 +183,6 @@ class MonitorEngine:
                 self._fire(at)
             else:
                 break
-        self.clock = at
 
     def _fire(self, at: int) -> None:
         due, state, (rule_id, subject) = self._timers.pop()
@@ -199,8 +199,16 @@ class MonitorEngine:
     def _set_trip(self, trip: Trip) -> None:
         self._trip_of[trip.vehicle_id] = trip
         state = self._vehicles.get(trip.vehicle_id)
-        if state is not None:
-            state.trip = trip
+        if state is None:
+            return
+        state.trip = trip
+        if state.fix is not None:
+            self._look_again(state, state.fix)
+
+    def _look_again(self, state: VehicleState, fix: FixPoint) -> None:
+        """Where the vehicle stands, for the trip it is on now: a restored engine must see what this one sees."""
+        hits = self._surroundings.locate_points([fix.lon], [fix.lat])[0]
+        self._surroundings.look_around(state, self._surroundings.applicable(state, hits, fix.ts))
 
     # -- b. device -------------------------------------------------------------------------------------------------
 
@@ -210,10 +218,13 @@ class MonitorEngine:
             state = self._meet(ping)
         primary = ping.device is state.primary
         device = state.device if primary else self._other_device(state, ping.device)
-        primary = device is state.device
+        if ping.ts in device.astray:
+            return Outcome.DUPLICATE  # also when its time has come by now
         if ping.ts > at + self._future_ms:
-            return self._ahead(state, device, ping, at)
+            return self._astray(state, device, ping, at, Quarantine.FUTURE_CLOCK)
         if ping.ts <= device.last_ts:
+            if device.last_ts - ping.ts > self._quality.past_clock_s * 1000 and not has_fix(ping, device, None):
+                return self._astray(state, device, ping, at, Quarantine.PAST_CLOCK)
             return self._not_new(state, device, ping, hits, at)
         if ping.interval_s is not None:
             device.interval_s = ping.interval_s
@@ -223,6 +234,9 @@ class MonitorEngine:
         device.heard_at = at
         if ping.satellites is not None:
             device.reports_satellites = True
+        if not primary and ping.device is Device.TRACTOR and (state.fix is None or ping.ts > state.fix.ts):
+            self._take_over(state, device)
+            primary = True
         if not primary:
             file_odd(device, ping.ts)
             self._ask(self._facts(state, ping, at, late=ping.buffered))
@@ -240,38 +254,41 @@ class MonitorEngine:
         return state
 
     def _other_device(self, state: VehicleState, name: Device) -> DeviceState:
-        """A device beside the primary one; the tractor's becomes the primary when it is heard for the first time."""
+        """A device beside the primary one."""
         device = state.others.get(name)
-        if device is not None:
-            return device
-        if name is not Device.TRACTOR:
+        if device is None:
             device = state.others[name] = DeviceState()
-            return device
-        state.others[state.primary] = state.device
-        state.primary, state.device = Device.TRACTOR, DeviceState()
-        state.fix = state.anchor = None
-        state.ring.clear()
-        state.suspects.clear()
-        return state.device
+        return device
 
-    def _ahead(self, state: VehicleState, device: DeviceState, ping: Ping, at: int) -> Outcome:
-        """A clock that runs ahead of arrival: the device lives, its events count as of now, its position does not."""
-        if ping.ts in device.future:
-            return Outcome.DUPLICATE
-        device.future = [*device.future, ping.ts][-FUTURE_TIMES:]
+    def _take_over(self, state: VehicleState, tractor: DeviceState) -> None:
+        """The tractor is heard, later than the vehicle's last fix: its fixes are the vehicle's from now on."""
+        del state.others[Device.TRACTOR]
+        former = state.others[state.primary] = state.device
+        former.floor = max(former.floor, former.last_ts)
+        state.primary, state.device = Device.TRACTOR, tractor
+        state.fix = state.anchor = None
+        state.ring, state.suspects = [], []
+        self._surroundings.look_around(state, ())
+
+    def _astray(
+        self, state: VehicleState, device: DeviceState, ping: Ping, at: int, reason: Quarantine
+    ) -> Outcome:
+        """A clock that cannot be right: the device lives, its events count as of now, its position does not."""
+        device.astray = [*device.astray, ping.ts][-ASTRAY_TIMES:]
         device.heard_at = at
         triggers = Trigger.HEARD if device is state.device else 0
         self._ask(self._facts(state, ping, at, ts=at, triggers=triggers))
-        self._scope.effects.quarantined[Quarantine.FUTURE_CLOCK] += 1
+        self._scope.effects.quarantined[reason] += 1
         return Outcome.QUARANTINED
 
     def _not_new(self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits, at: int) -> Outcome:
         """A ping that is not newer than the device's last: a duplicate, or late."""
-        outcome, changes = self._place_late(state, device, ping, hits)
-        is_news = outcome not in (Outcome.DUPLICATE, Outcome.LATE_IGNORED)
+        outcome, is_news, changes = self._place_late(state, device, ping, hits)
         if is_news:
             device.heard_at = at
         triggers = Trigger.HEARD if is_news and device is state.device else 0
+        if changes:
+            triggers |= Trigger.VISITS
         facts = self._facts(state, ping, at, late=True, triggers=triggers, changes=changes)
         if is_news or facts.events:
             self._ask(facts)
@@ -279,35 +296,38 @@ class MonitorEngine:
 
     def _place_late(
         self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits
-    ) -> tuple[Outcome, tuple[VisitChange, ...]]:
-        """Put a late fix where it belongs among the last ones; the vehicle stays where its newest fix is."""
+    ) -> tuple[Outcome, bool, tuple[VisitChange, ...]]:
+        """Put a late fix where it belongs among the last ones; the vehicle stays where its newest fix is.
+
+        Gives also whether the ping is news, and not perhaps a duplicate: only then it proves that the device lives.
+        """
         primary = device is state.device
         ring = state.ring if primary else []
         where = bisect_left(ring, (ping.ts,))
-        measured = has_fix(ping, device, None)
+        measured = has_fix(ping, device, ring[where - 1] if where else None)
         if where < len(ring) and ring[where].ts == ping.ts:
             if not measured or (ring[where].lon == ping.lon and ring[where].lat == ping.lat):
-                return Outcome.DUPLICATE, ()
+                return Outcome.DUPLICATE, False, ()
             self._scope.effects.quarantined[Quarantine.SAME_TIME_ELSEWHERE] += 1
-            return Outcome.QUARANTINED, ()
+            return Outcome.QUARANTINED, False, ()
         if ping.ts in device.odd:
-            return Outcome.DUPLICATE, ()
+            return Outcome.DUPLICATE, False, ()
         if ping.ts <= device.floor or device.last_ts - ping.ts > self._quality.late_s * 1000:
-            return Outcome.LATE_IGNORED, ()
+            return Outcome.LATE_IGNORED, False, ()
         if not primary or not measured:
             file_odd(device, ping.ts)
-            return (Outcome.NO_FIX if primary else Outcome.LATE), ()
+            return (Outcome.NO_FIX if primary else Outcome.LATE), True, ()
         fix = FixPoint(ping.ts, ping.lon, ping.lat, accuracy_of(ping, self._quality), ping.speed_kmh or 0.0)
         if any(is_jump(neighbour, fix, self._quality) for neighbour in ring[max(0, where - 1) : where + 1]):
             file_odd(device, ping.ts)
             self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
-            return Outcome.QUARANTINED, ()
+            return Outcome.QUARANTINED, True, ()
         ring.insert(where, fix)
         inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
         changes = visits.at_late_fix(self._scope, state, fix, inside) if inside else ()
         mend_stay(state, self._motion)
         trim_ring(state)
-        return Outcome.LATE, changes
+        return Outcome.LATE, True, changes
 
     # -- c. events -------------------------------------------------------------------------------------------------
 
@@ -356,6 +376,7 @@ class MonitorEngine:
                     self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
                     return Outcome.QUARANTINED
                 triggers |= Trigger.JUMP
+                device.floor = max(device.floor, last.ts)
                 state.ring, state.anchor = state.suspects[:-1], None
                 last = state.ring[-1]
                 step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
@@ -372,7 +393,8 @@ class MonitorEngine:
         stopped_s = stay(state, step_m, self._motion)
         if stopped_s:
             triggers |= Trigger.STANDING
-        trim_ring(state)
+        if len(state.ring) > RING_FIXES:
+            trim_ring(state)
         changes = self._place(state, hits, fix, at)
         if changes:
             triggers |= Trigger.VISITS
@@ -404,7 +426,7 @@ class MonitorEngine:
     # -- f. rules --------------------------------------------------------------------------------------------------
 
     def _ask(self, facts: Facts) -> None:
-        remembering = frozenset(rule_id for rule_id, _ in facts.state.memory) if facts.state.memory else _NONE
+        remembering = facts.state.remembering
         key = (facts.triggers, remembering)
         asked = self._asked.get(key)
         if asked is None:
@@ -415,6 +437,3 @@ class MonitorEngine:
             )
         for rule in asked:
             rule.on_facts(facts)
-
-
-_NONE: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from telematics.core.effects import Effects, Outcome
 from telematics.core.lifecycle import EpisodeState, Move, advance
 from telematics.core.rules.base import Rule, Verdict
-from telematics.core.state import EPISODES, Episode, Key, VehicleState
+from telematics.core.state import EPISODES, EXITS, Episode, Key, VehicleState, remembering
 from telematics.model import Alert, Device, DeviceEvent, Ping, Position, Severity
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from telematics.core.timers import Timers
 
 DELAYED_AFTER_MS = 120_000  # design law 7
+TOLD_ONCE = frozenset({"geofence_enter", "geofence_dwell"})
 
 Tracer = Callable[[str, int, str, str, Verdict, Mapping[str, Any]], None]
 """Called with vehicle, arrival, rule, subject, verdict and details."""
@@ -132,15 +133,19 @@ class Facts:
 
     def remember(self, rule: Rule, subject: str, value: Any) -> None:
         """File a plain value (numbers, texts, lists of them); it is part of the vehicle's state."""
-        self.state.memory[rule.id, subject] = value
+        key = (rule.id, subject)
+        if key not in self.state.memory:
+            self.state.remembering |= {rule.id}
+        self.state.memory[key] = value
 
     def forget(self, rule: Rule, subject: str = "") -> None:
         """Drop what was filed."""
-        self.state.memory.pop((rule.id, subject), None)
+        if self.state.memory.pop((rule.id, subject), None) is not None:
+            self.state.remembering = remembering(self.state.memory)
 
     def arm(self, rule: Rule, subject: str, due: float) -> None:
         """Have the rule called at `due` (arrival clock, ms); one deadline per rule and subject, the last one holds."""
-        self.scope.timers.arm(self.state, (rule.id, subject), int(due))
+        self.scope.timers.arm(self.state, (rule.id, subject), max(self.at, round(due)))
 
     def disarm(self, rule: Rule, subject: str = "") -> None:
         """Lift the deadline."""
@@ -195,9 +200,10 @@ class Facts:
             episode.severity = severity
             move = Move.ESCALATE
         else:
+            if not self._make_room(rule.id):
+                return
             move = Move.RAISE if known else Move.RAISE_UNKNOWN
             episode = Episode(alert_id(self.state.vehicle_id, rule.id, subject, start), 0, severity, start, known)
-            self._make_room()
             self.state.episodes[key] = episode
         self.note(rule, subject, Verdict.RAISED, **facts, thresholds=dict(thresholds))
         self._apply(move, key, episode, int(event_time), facts, thresholds, fence, args)
@@ -289,12 +295,22 @@ class Facts:
             )
         )
 
-    def _make_room(self) -> None:
-        """Keep the number of open episodes bounded: the oldest past exit goes first, then the oldest of least weight."""
+    def _make_room(self, rule_id: str) -> bool:
+        """Keep the number of open episodes bounded; False if there is no room.
+
+        The oldest exit goes first, then the oldest visit of least weight: these are told once, so that dropping them
+        cannot tell them again. What is asked again at every fix is never dropped.
+        """
         episodes = self.state.episodes
-        if len(episodes) < EPISODES:
-            return
-        oldest = min(episodes, key=lambda key: (key[0] != "geofence_exit", episodes[key].severity, episodes[key].start))
-        for held in (episodes, self.state.memory, self.state.deadlines):
-            held.pop(oldest, None)
+        exits = [key for key in episodes if key[0] == "geofence_exit"]
+        if rule_id == "geofence_exit" and len(exits) >= EXITS:
+            droppable = exits
+        elif len(episodes) < EPISODES:
+            return True
+        else:
+            droppable = exits or [key for key in episodes if key[0] in TOLD_ONCE]
         self.scope.effects.counts[Outcome.STATE_DROPPED] += 1
+        if not droppable:
+            return False
+        del episodes[min(droppable, key=lambda key: (episodes[key].severity, episodes[key].start))]
+        return True

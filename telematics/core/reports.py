@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from telematics.core.facts import event_code
@@ -32,10 +33,19 @@ def news(state: VehicleState, ping: Ping, ts: int) -> tuple[DeviceEvent, ...]:
     fresh: list[DeviceEvent] = []
     for event in dict.fromkeys(ping.events):
         entry = (ts, event_code(ping.device, event))
-        if ts <= state.events_floor or entry in state.events:
+        if ts <= state.event_floors.get(entry[1], -1) or entry in state.events:
             continue
         fresh.append(event)
         insort(state.events, entry)
         if len(state.events) > EVENT_TIMES:
-            state.events_floor = max(state.events_floor, state.events.pop(0)[0])
+            _forget_event(state)
     return tuple(fresh)
+
+
+def _forget_event(state: VehicleState) -> None:
+    """Forget the oldest of the most frequent kind, so that a noisy flag never hides a late panic."""
+    codes = Counter(code for _, code in state.events)
+    noisiest = max(codes, key=lambda code: (codes[code], code))
+    oldest = next(entry for entry in state.events if entry[1] == noisiest)
+    state.events.remove(oldest)
+    state.event_floors[noisiest] = max(state.event_floors.get(noisiest, -1), oldest[0])

@@ -14,7 +14,9 @@ from telematics.model import Device, Severity, Trip
 RING_FIXES = 20  # design law 9: enough for ten minutes at 30 s
 ODD_TIMES = 16  # times of accepted pings that carry no usable position, for telling duplicates
 EVENT_TIMES = 32  # device events remembered, for telling duplicates
-EPISODES = 48  # open alerts; the 8 KB bound of law 8 rests on these four numbers
+EPISODES = 32  # open alerts …
+EXITS = 8  # … and of these, fences left and not entered again: they stay open, so an ordinary day would collect them
+VISITS = 10  # fences a vehicle is followed in at once; the 8 KB bound of law 8 rests on these six numbers
 DEFAULT_INTERVAL_S = 60.0  # until two pings have shown the device's own (domain: Mexican fleets 30-60 s moving)
 
 Key = tuple[str, str]
@@ -45,7 +47,7 @@ class DeviceState:
     """One device of the combination: when it was last heard, and how often it reports.
 
     `odd` holds the times of its latest pings that are in no ring of fixes, `floor` the latest time forgotten: what is
-    not after it can no longer be told from a duplicate. `future` holds times of pings whose clock ran ahead.
+    not after it can no longer be told from a duplicate. `astray` holds times of pings whose clock could not be right.
     """
 
     heard_at: int = 0
@@ -54,7 +56,7 @@ class DeviceState:
     gaps_s: tuple[float, ...] = ()
     reports_satellites: bool = False
     odd: list[int] = field(default_factory=list)
-    future: list[int] = field(default_factory=list)
+    astray: list[int] = field(default_factory=list)
     floor: int = -1
 
 
@@ -80,6 +82,11 @@ class Episode:
     known: bool
 
 
+def remembering(memory: dict[Key, Any]) -> frozenset[str]:
+    """The ids of the rules that remember something."""
+    return frozenset(rule_id for rule_id, _ in memory)
+
+
 @dataclass(slots=True)
 class VehicleState:
     """Everything known of one vehicle. Instants are ms; `at` in a name is arrival time, `ts` and `since` event time.
@@ -101,17 +108,23 @@ class VehicleState:
     ignition_ts: int = -1
     suspects: list[FixPoint] = field(default_factory=list)
     events: list[tuple[int, str]] = field(default_factory=list)
-    events_floor: int = -1
+    event_floors: dict[str, int] = field(default_factory=dict)
     visits: dict[str, Visit] = field(default_factory=dict)
     exits: dict[str, int] = field(default_factory=dict)
     episodes: dict[Key, Episode] = field(default_factory=dict)
     deadlines: dict[Key, int] = field(default_factory=dict)
     memory: dict[Key, Any] = field(default_factory=dict)
-    # Derived, never in a snapshot: the trip in force, what the last fix stood in, and the queued timer entries.
+    # Derived, never in a snapshot: the trip in force, what the last fix stood in, which rules
+    # remember something, and the queued timer entries.
     trip: Trip | None = None
     hits: tuple[int, ...] | None = None
     risk: int = 0
     corridor: int | None = None
     places: tuple[int, ...] = ()
     dead_zone: int | None = None
+    remembering: frozenset[str] = frozenset()
     queued: dict[Key, int] = field(default_factory=dict)
+
+    def device_of(self, name: Device) -> DeviceState:
+        """One device of the combination that has been heard."""
+        return self.device if name is self.primary else self.others[name]

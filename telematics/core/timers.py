@@ -31,6 +31,10 @@ class Timers:
             state.queued[key] = due
             heappush(self._heap, (due, state.vehicle_id, *key))
 
+    def may_be_due(self, at: int) -> bool:
+        """Whether a deadline may fall due until `at`; False is certain. Asked for every input, so it only peeks."""
+        return bool(self._heap) and self._heap[0][0] <= at
+
     def next_due(self) -> int | None:
         """When the earliest deadline falls due, None when there is none."""
         heap = self._heap

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from geofences.model import Detect, Fence, FenceKind
 from geofences.transitions import Action, Event, State, advance, observe
+from telematics.core.effects import Outcome
 from telematics.core.facts import Scope, VisitChange
-from telematics.core.state import FixPoint, VehicleState, Visit
+from telematics.core.state import VISITS, FixPoint, VehicleState, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,9 @@ def at_fix(scope: Scope, state: VehicleState, fix: FixPoint, inside: set[int], a
             (entered if change.entered else left).append(change)
     for number in sorted(inside):
         if scope.fences.fences[number].id in state.visits:
+            continue
+        if len(state.visits) >= VISITS:
+            scope.effects.counts[Outcome.STATE_DROPPED] += 1
             continue
         visit = Visit(State.OUTSIDE, fix.ts, at, -1, fix.ts > state.first_ts)
         change = _step(scope, state, number, visit, fix, at, is_inside=True)
@@ -137,3 +141,5 @@ def _remember_exit(state: VehicleState, fence_id: str, left_since: int, now: int
     for past in [known for known, ts in state.exits.items() if ts < now - REMEMBER_EXITS_MS]:
         del state.exits[past]
     state.exits[fence_id] = left_since
+    if len(state.exits) > VISITS:
+        del state.exits[min(state.exits, key=lambda known: (state.exits[known], known))]

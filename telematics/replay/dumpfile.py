@@ -150,7 +150,7 @@ def decode_line(line: bytes) -> DumpRecord | Reject:
 def _count(document: dict[str, Any], name: str) -> int:
     value = document[name]
     if type(value) is not int or value < 0:
-        raise ValueError(f"{name} is {str(value)[:40]!r}; expected a whole number from 0")
+        raise ValueError(f"{name} is {str(value)[:40]}; expected a whole number from 0")
     return value
 
 

@@ -61,9 +61,8 @@ def explain_vehicle(
     alerts: list[Alert] = []
     pings = 0
 
-    def listen(vehicle: str, when: int, rule: str, subject: str, verdict: Verdict, details: Mapping[str, Any]) -> None:
-        if vehicle == vehicle_id:
-            heard[rule, subject] = Said(rule, subject, verdict, when, dict(details))
+    def listen(_vehicle: str, when: int, rule: str, subject: str, verdict: Verdict, details: Mapping[str, Any]) -> None:
+        heard[rule, subject] = Said(rule, subject, verdict, when, dict(details))
 
     engine.tracer = listen
     for given in inputs:

@@ -9,7 +9,7 @@ from telematics.errors import UserError
 from telematics.model import Trip
 from telematics.replay.dumpfile import Header
 from telematics.replay.dumps import read_dumps
-from telematics.replay.files import Form, Found, detect
+from telematics.replay.files import Form, Found, check_columns, detect
 from telematics.replay.plan import Inputs, Plan, Progress
 from telematics.replay.rejects import Rejects
 from telematics.replay.tracks import read_tracks
@@ -34,6 +34,8 @@ class Feed:
 def open_feed(plan: Plan) -> Feed:
     """Look at every file before anything is replayed. Raises UserError naming the file and what would be right."""
     found = tuple(map(detect, plan.files))
+    for each in found:
+        check_columns(each, plan.options)
     notes = tuple(f"{each.path}: is empty" for each in found if each.form is Form.EMPTY)
     dumps = [each for each in found if each.form is Form.DUMP]
     others = [each for each in found if each.form in {Form.CSV, Form.NDJSON}]

@@ -107,12 +107,8 @@ def _read_csv(path: Path, lines: Iterator[Line], options: Options) -> Iterator[t
     So an unclosed quote costs its own row and not the rest of the file.
     """
     first = next(lines)
-    delimiter = max(_DELIMITERS, key=lambda mark: first.raw.count(mark.encode()))
-    names = _cells(first, delimiter)
-    if isinstance(names, Reject):
-        raise UserError(f"{path}, line {first.number}: the header cannot be read: {names.detail}")
-    names = [name.strip() for name in names]
-    dialect = _csv_dialect(path, first.number, names, options)
+    header = _header(path, first, options)
+    delimiter, names, dialect = header.delimiter, header.names, header.dialect
     for line in lines:
         cells = _cells(line, delimiter)
         if isinstance(cells, Reject):
@@ -123,6 +119,31 @@ def _read_csv(path: Path, lines: Iterator[Line], options: Options) -> Iterator[t
         else:
             fields = dict(zip(names, cells, strict=True))
             yield line, _row(dialect.ping_of_row, _mapped(fields, options), fields, options)
+
+
+def check_columns(found: Found, options: Options) -> None:
+    """Raises UserError for a CSV without the columns that are needed, before anything of it is read."""
+    first = first_line(found.path)
+    if found.form is Form.CSV and first is not None:
+        _header(found.path, first, options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The first line of a CSV."""
+
+    delimiter: str
+    names: list[str]
+    dialect: Dialect
+
+
+def _header(path: Path, first: Line, options: Options) -> _Header:
+    delimiter = max(_DELIMITERS, key=lambda mark: first.raw.count(mark.encode()))
+    names = _cells(first, delimiter)
+    if isinstance(names, Reject):
+        raise UserError(f"{path}, line {first.number}: the header cannot be read: {names.detail}")
+    names = [name.strip() for name in names]
+    return _Header(delimiter, names, _csv_dialect(path, first.number, names, options))
 
 
 def _cells(line: Line, delimiter: str) -> list[str] | Reject:

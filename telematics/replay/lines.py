@@ -47,7 +47,7 @@ def first_line(path: Path) -> Line | None:
     for mark, encoding in _OTHER_ENCODINGS:
         if head.startswith(mark):
             raise UserError(f"{path}: is {encoding}; save it as UTF-8")
-    if b"\x00" in head:
+    if b"\x00" in head and not _is_text(head.removeprefix(_BOM).split(b"\n", 1)[0]):
         raise UserError(f"{path}: is binary; expected CSV, NDJSON or a dump, plain or in gzip")
     for number, raw in enumerate(head.removeprefix(_BOM).splitlines(), start=1):
         if raw.strip():
@@ -75,15 +75,23 @@ def read_lines(path: Path, rejects: Rejects, progress: Callable[[int], None] | N
                 detail = f"the gzip stream breaks off here ({error}); what follows cannot be read: send the file again"
                 rejects.add(str(path), number, reject(RejectReason.CUT_OFF, detail), None)
                 return
+            if progress is not None and (number % 1_000 == 0 or not raw):
+                progress(disk.tell())
             if not raw:
                 return
-            if progress is not None and number % 1_000 == 0:
-                progress(disk.tell())
             if number == 1:
                 raw = raw.removeprefix(_BOM)
             raw = raw.rstrip(b"\r\n")
             if raw.strip():
                 yield Line(number, raw)
+
+
+def _is_text(line: bytes) -> bool:
+    """Zeros alone do not tell: a writer that lost its power leaves them in the middle of a text."""
+    try:
+        return not any(mark < " " for mark in line.decode().strip())
+    except UnicodeDecodeError:
+        return False
 
 
 @contextmanager

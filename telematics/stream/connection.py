@@ -109,29 +109,35 @@ def unreachable(kafka: KafkaSettings, error: BaseException) -> BrokerError:
 
 
 async def started(client: Any, kafka: KafkaSettings) -> None:
-    """Start a consumer, producer or admin client; whatever fails, it is closed again and a BrokerError says what to look at."""
+    """Start a consumer, producer or admin client; if that fails it is closed, and a BrokerError says what to look at."""
     try:
         await client.start()
     except (KafkaError, OSError) as error:
-        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else ended(client))
         raise unreachable(kafka, error) from error
 
 
 async def ended(client: Any, deadline_s: float = 2.0) -> None:
     """Stop a consumer or producer within the deadline, whether or not the broker answers.
 
-    A producer first waits for what it holds, and retries that for ever; when the deadline is over its sender is
-    ended instead. Nothing of ours relies on what it may still have written.
+    A producer first waits for what it holds, and retries that for ever; when the deadline is over its sender is ended
+    instead. Nothing of ours relies on what it may still have written. A consumer that is stopped while the broker is
+    gone awaits tasks that it has itself cancelled, which looks like our own cancellation: hence the task around it.
     """
+    stopping: asyncio.Future[None] = asyncio.ensure_future(client.stop())
     try:
-        async with asyncio.timeout(deadline_s):
-            await client.stop()
-    except (TimeoutError, KafkaError, OSError):
-        if isinstance(client, AIOKafkaProducer):
-            # aiokafka has no public way to give up. Its task is left to end on its own: it may be in a request.
-            if client._sender.sender_task is not None:  # noqa: SLF001
-                client._sender.sender_task.cancel()  # noqa: SLF001
-            await client.client.close()
+        await asyncio.wait({stopping}, timeout=deadline_s)
+    finally:
+        stopping.cancel()
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
+        return
+    # aiokafka has no public way to give up.
+    if isinstance(client, AIOKafkaProducer):
+        if client._sender.sender_task is not None:  # noqa: SLF001
+            client._sender.sender_task.cancel()  # noqa: SLF001
+        await client.client.close()
+    else:
+        await client._client.close()  # noqa: SLF001
 
 
 def backoff_s(first: float = 0.1, most: float = 5.0) -> Iterator[float]:

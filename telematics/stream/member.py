@@ -75,6 +75,7 @@ class Member:
         self._trips = trips
         self._consumer = consumer
         self._stopping = stopping
+        self._closing = False
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -217,13 +218,15 @@ class Member:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Nothing that runs beside the loop may fail in silence: the monitor would be alive and useless.
+        error = RuntimeError(f"{task!r} was cancelled by nobody") if task.cancelled() else task.exception()
+        if error is not None and not self._closing:
+            # Nothing that runs beside the loop may end in silence: the monitor would be alive and useless.
             self._failure = self._failure or error
             self._stopping.set()
 
     async def _close(self) -> None:
         started = time.monotonic()
+        self._closing = True
         try:
             async with asyncio.timeout(self._settings.shutdown_deadline_s * _SETTLE_SHARE), self.assignment.busy:
                 await self._settle(list(self.assignment.held.values()))

@@ -101,4 +101,4 @@ async def open_reader(
     except KafkaError as error:
         raise connection.unreachable(kafka, error) from error
     finally:
-        await consumer.stop()
+        await connection.ended(consumer)

@@ -4,8 +4,9 @@ The class itself is the specification: pydantic validates its annotations, with 
 `telematics.wire.strict`. A ping that is wrong about the world (0,0, years ahead, 300 km/h) is a valid ping: the
 engine quarantines it. Only what cannot be read as the fields say is refused here.
 
-Measured (one core of a small machine): 6.2 µs a ping of eleven fields, of which 0.8 µs is `orjson.loads` for the
-unknown fields and 3.5 µs would be spent by building the dataclass alone.
+Measured on one core of a small machine, eleven fields: 6.8 µs a ping, of which validation with construction is 4.8 and
+`orjson.loads`, for the unknown fields, 0.7. A hand-written decoder of the same fields took 9.3: setting 21 slots from
+Python costs more than all of pydantic.
 """
 
 from __future__ import annotations

@@ -94,6 +94,8 @@ async def test_a_monitor_waits_for_its_broker(own_broker: Callable[[], LocalBrok
     """Started before Kafka answers, the monitor waits, not ready, and works once it does."""
     broker = await asyncio.to_thread(own_broker)
     settings = await simulated_topics(broker.bootstrap, topic_prefix, PARTITIONS)
+    scene = world(14)
+    await write(settings, scene.log)
     await asyncio.to_thread(broker.kill)
     async with running(settings, fences()) as monitor:
 
@@ -103,3 +105,4 @@ async def test_a_monitor_waits_for_its_broker(own_broker: Callable[[], LocalBrok
         await eventually(lost, "readiness says that there is no broker")
         await asyncio.to_thread(broker.start)
         await monitor.until_caught_up()
+    assert encoded(await all_alerts(settings)) == scene.expected

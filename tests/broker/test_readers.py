@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 from dataclasses import replace
+from typing import cast
 
 from telematics.core.params import RuleSet
 from telematics.model import Alert, Trip
-from telematics.replay.dumpfile import DumpProfile, DumpRecord, Kind, decode_header, decode_line
+from telematics.replay.dumpfile import DumpProfile, DumpRecord, Header, Kind, decode_header, decode_line
 from telematics.settings import Settings
 from telematics.stream import connection
 from telematics.stream.alerts import read_alerts
@@ -96,13 +97,11 @@ async def test_a_dump_is_the_log_byte_for_byte(bootstrap: str, topic_prefix: str
     seen: list[tuple[int, int]] = []
     out = io.BytesIO()
     counts = await dump(settings, out, progress=lambda done, total: seen.append((done, total)))
-    header, *lines = out.getvalue().splitlines()
-    assert decode_header(header) is not None
-    assert decode_header(header).profile is DumpProfile.SIM  # type: ignore[union-attr]
-    records = [decode_line(line) for line in lines]
-    pings = [record for record in records if isinstance(record, DumpRecord) and record.kind is not Kind.TRIP]
+    assert decode_header(out.getvalue().splitlines()[0]) == Header(PARTITIONS, DumpProfile.SIM)
+    records = _records(out.getvalue())
+    pings = [record for record in records if record.kind is not Kind.TRIP]
     assert sorted(pings, key=_place) == sorted([*scene.log, rubbish], key=_place)
-    assert sum(counts.values()) == len(lines)
+    assert sum(counts.values()) == len(records)
     assert counts[Kind.TRIP] == len(world(56).trips)
     assert seen[-1] == (len(scene.log) + 1, len(scene.log) + 1)
 
@@ -115,9 +114,14 @@ async def test_a_dump_ends_where_it_is_told_to(bootstrap: str, topic_prefix: str
     until = scene.log[len(scene.log) // 2].arrival
     out = io.BytesIO()
     await dump(settings, out, until=until)
-    records = [decode_line(line) for line in out.getvalue().splitlines()[1:]]
     expected = [record for record in scene.log if record.arrival <= until]
-    assert sorted(records, key=_place) == sorted(expected, key=_place)  # type: ignore[type-var]
+    assert sorted(_records(out.getvalue()), key=_place) == sorted(expected, key=_place)
+
+
+def _records(dumped: bytes) -> list[DumpRecord]:
+    records = [decode_line(line) for line in dumped.splitlines()[1:]]
+    assert all(isinstance(record, DumpRecord) for record in records)
+    return cast("list[DumpRecord]", records)
 
 
 def _place(record: DumpRecord) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from telematics.errors import BrokerError, UserError
+from telematics.settings import Settings
 from telematics.stream import connection, topics
 from telematics.stream.topics import Profile
 from tests.support.monitors import settings_for
@@ -92,7 +93,7 @@ async def test_an_unreachable_broker_is_named() -> None:
         await topics.check(settings_for("127.0.0.1:1", "any."))
 
 
-async def _create(settings: topics.Settings, wanted: list[NewTopic]) -> None:
+async def _create(settings: Settings, wanted: list[NewTopic]) -> None:
     client = connection.admin(settings.kafka)
     await client.start()
     await client.create_topics(wanted)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 
 from telematics.stream.local.broker import LocalBroker
 
@@ -29,6 +32,7 @@ class Source(Enum):
     LOCAL = "the local Kafka"
 
 
+@cache
 def source() -> Source:
     """The first that can be had: given, container, local."""
     if os.environ.get(BOOTSTRAP_VARIABLE):
@@ -51,24 +55,14 @@ def broker() -> Iterator[str]:
 
 
 def _docker_answers() -> bool:
-    from docker.client import DockerClient  # noqa: PLC0415 - slow to import, and a run of a few tests needs no broker
-    from docker.errors import DockerException  # noqa: PLC0415 - as above
-
-    try:
-        client = DockerClient.from_env(timeout=5)
-    except DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except (DockerException, OSError):
-        return False
-    finally:
-        client.close()
+    # In a process of its own: where no daemon answers, the client library leaves its socket open.
+    ask = "import docker; docker.from_env(timeout=5).ping()"
+    return subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False).returncode == 0
 
 
 @contextmanager
 def _container() -> Iterator[str]:
-    from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 - as above
+    from testcontainers.community.kafka import KafkaContainer  # noqa: PLC0415 - slow to import, and rarely needed
 
     container = KafkaContainer().with_kraft()
     for name, value in _CONTAINER_SETTINGS.items():

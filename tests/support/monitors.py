@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from geofences.index import FenceIndex
 from telematics.core.params import RuleSet
 from telematics.http import Check
@@ -36,7 +38,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadli
     """Wait until a condition holds. Raises AssertionError saying what did not come."""
     try:
         async with asyncio.timeout(deadline_s):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110  (what is awaited is on the other side of a socket)
                 await asyncio.sleep(_LOOK_AGAIN_S)
     except TimeoutError:
         raise AssertionError(f"not within {deadline_s:g} s: {what}") from None
@@ -44,7 +46,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadli
 
 def settings_for(bootstrap: str, prefix: str, **given: Any) -> Settings:
     """Settings of a test: topics and group of its own, a free port, members that are missed soon."""
-    kafka = {"bootstrap": bootstrap, "group": f"{prefix}monitor", "session_timeout_s": 2.0}
+    kafka = {"bootstrap": bootstrap, "group": f"{prefix}monitor", "session_timeout_s": 1.5}
     return load_settings(kafka=kafka, topics={"prefix": prefix}, http={"port": 0}, **given)
 
 
@@ -159,7 +161,10 @@ async def _until_committed(settings: Settings, alive: Callable[[], bool]) -> Non
 
         async def committed() -> bool:
             assert alive()
-            found = await client.list_consumer_group_offsets(settings.kafka.group)
+            try:
+                found = await client.list_consumer_group_offsets(settings.kafka.group)
+            except KafkaError:  # the first group of a new broker waits for its coordinator
+                return False
             offsets = {place.partition: held.offset for place, held in found.items()}
             return all(offsets.get(number, 0) >= end for number, end in ends.items())
 

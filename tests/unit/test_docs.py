@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from geofences.formats.properties import PROPERTIES, RADII
 from telematics.core.effects import Quarantine
 from telematics.docs import PARTS, main, renewed, stale
 from telematics.wire.reasons import RejectReason
@@ -56,6 +57,22 @@ def test_a_part_of_another_generator_is_left_alone() -> None:
 def test_operations_say_what_to_do_about_every_reason(reason: str) -> None:
     """Each reason of a dead letter or quarantine has its line in docs/operations.md."""
     assert f"`{reason}`" in (_DOCS / "operations.md").read_text(encoding="utf-8")
+
+
+def test_operations_explain_every_warning_in_the_log() -> None:
+    """Each warning or error the stream logs has its line in docs/operations.md."""
+    stream = (_ROOT / "telematics" / "stream").rglob("*.py")
+    logged = re.compile(r'log\.(?:warning|error|exception)\(\s*"(\w+)"')
+    events = {name for path in stream for name in logged.findall(path.read_text(encoding="utf-8"))}
+    text = (_DOCS / "operations.md").read_text(encoding="utf-8")
+    assert events
+    assert {name for name in events if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize("name", [*PROPERTIES, *RADII])
+def test_every_property_of_a_fence_is_documented(name: str) -> None:
+    """Each property that a fence file may have has its row in docs/geofences.md."""
+    assert f"| `{name}` |" in (_DOCS / "geofences.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", sorted([*_DOCS.glob("*.md"), _ROOT / "README.md"]), ids=lambda page: page.name)

@@ -106,6 +106,21 @@ def test_a_wrong_value_names_the_variable_the_value_and_what_would_be_right(
     assert "the default is" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SECURITY_PROTOCOL", "SASL_SSL", "SASL_USERNAME and SASL_PASSWORD are both needed with SASL_SSL"),
+        ("SSL_CERTFILE", "/own.pem", "SSL_CERTFILE and SSL_KEYFILE go together"),
+    ],
+)
+def test_half_a_sign_in_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    """What the broker would answer by closing the line is told before anything connects."""
+    monkeypatch.setenv(f"TELEMATICS_KAFKA__{name}", value)
+    with pytest.raises(SettingsError, match=r"^TELEMATICS_KAFKA__\*: ") as caught:
+        load_settings()
+    assert said in str(caught.value)
+
+
 def test_every_mistake_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two wrong values give two lines, so that nobody has to start the program once per mistake."""
     monkeypatch.setenv("TELEMATICS_HTTP__PORT", "x")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telematics.model import Alert, AlertEvent, Position, Severity
-from telematics.texts import REASONS, RULES, SEVERITIES, Language, lasting, render, render_message, rule_label
+from telematics.texts import REASONS, RULES, SEVERITIES, Language, _filled, lasting, render, render_message, rule_label
 
 _RULES = sorted(RULES[Language.ES])
 _ALERT = Alert(
@@ -101,6 +101,11 @@ def test_a_template_is_not_applied_twice() -> None:
     """A fence called `{vehicle}` or `[x]` is shown as it is called."""
     alert = replace(_ALERT, message_args={"fence_name": "{vehicle} [x]"})
     assert "{vehicle} [x]" in render(alert, Language.EN)
+
+
+def test_a_part_needs_all_its_arguments() -> None:
+    """A part in brackets is shown only when nothing in it is missing."""
+    assert _filled("{a}[ {b}][ {b} {c}][ end]", {"a": 1, "b": 2}) == "1 2 end"
 
 
 def test_an_unknown_rule_still_gives_a_sentence() -> None:

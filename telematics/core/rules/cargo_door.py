@@ -50,7 +50,7 @@ class CargoDoor:
                 closed_ts = facts.followed_by(DeviceEvent.DOOR_CLOSED)
                 if closed_ts is not None:
                     if closed_ts - facts.ts >= open_ms:
-                        self._raise(facts, subject, opened)
+                        self._raise(facts, subject, opened, lasted_s=(closed_ts - opened[0]) / 1000.0)
                     doors.shut_if_long_closed(facts, self, subject)
         if facts.triggers & Trigger.FIX:
             for device in (Device.TRAILER, Device.CARGO):
@@ -63,19 +63,21 @@ class CargoDoor:
         if opened is not None:
             self._raise(facts, subject, opened)
 
-    def _raise(self, facts: Facts, subject: str, opened: list[int]) -> None:
+    def _raise(self, facts: Facts, subject: str, opened: list[int], lasted_s: float | None = None) -> None:
         state = facts.state
         inspected = facts.place_of(INSPECTIONS) is not None
         if state.places and not inspected:
             facts.note(self, subject, Verdict.HELD, by=facts.place_name())
             return
+        open_s = (facts.at - opened[1]) / 1000.0 if lasted_s is None else lasted_s
+        due_s = open_s if lasted_s is None else self.params.open_s
         facts.raise_(
             self,
             subject,
             severity=Severity.HINT if inspected else Severity.HIGH,
             start=opened[0],
-            event_time=opened[0] + facts.at - opened[1],
-            facts={"open_s": (facts.at - opened[1]) / 1000.0, "inspection": inspected},
+            event_time=opened[0] + due_s * 1000,
+            facts={"open_s": open_s, "inspection": inspected},
             thresholds={"open_s": self.params.open_s},
             fence=state.places[0] if inspected else state.corridor,
         )

@@ -41,7 +41,7 @@ class GeofenceDwell:
             fence = facts.scope.fences.fences[change.fence]
             if Detect.DWELL not in fence.detect or fence.dwell_s is None:
                 continue
-            if change.entered and not facts.late:
+            if change.entered and fence.id in facts.state.visits:
                 facts.remember(self, fence.id, change.since)
                 facts.arm(self, fence.id, change.since_at + fence.dwell_s * 1000)
             elif not change.entered:

@@ -45,7 +45,6 @@ class GeofenceExit:
                     severity=Severity(fence.severity),
                     start=change.left_since,
                     event_time=change.ts,
-                    known=change.known,
                     facts={
                         "inside_since": change.since,
                         "outside_since": change.left_since,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from telematics.core import quality
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
-from telematics.model import DeviceEvent, Severity
+from telematics.model import Device, DeviceEvent, Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
@@ -22,6 +23,7 @@ class GnssJammingParams(RuleParams):
     flagged_of_three: int = Field(2, ge=1, le=3, description="so many of three pings carry the flag")
     stands_s: float = Field(15, gt=0, description="or the flag stood this long on the arrival clock")
     high_s: float = Field(60, gt=0, description="still jammed this long after the first flag: high or critical")
+    overdue_s: float = Field(15, ge=0, description="… told without a report once the next one is overdue by this")
     critical_risk: int = Field(4, ge=1, le=5, description="critical in corridors of this risk and above …")
     moved_s: float = Field(300, gt=0, description="… when it moved this long before or later")
     clear_s: float = Field(60, gt=0, description="good fixes without the flag for this long end it")
@@ -62,15 +64,22 @@ class GnssJamming:
         good_since = memory["good_since"]
         if flagged and not facts.late:
             good_since = None
-        elif facts.triggers & Trigger.FIX and good_since is None:
+        elif good_since is None and self._is_good(facts):
             good_since = facts.ts
         memory = {**memory, "pings": pings, "good_since": good_since}
         if flagged and facts.ts < memory["start"] and facts.episode(self, subject) is None:
             memory["start"] = facts.ts
         facts.remember(self, subject, memory)
-        self._judge(facts, subject, memory, flagged=flagged)
+        self._judge(facts, subject, memory)
 
-    def _judge(self, facts: Facts, subject: str, memory: dict[str, Any], *, flagged: bool) -> None:
+    def _is_good(self, facts: Facts) -> bool:
+        """Whether the ping has a good fix; of a device whose fixes are not the vehicle's only its own word is known."""
+        ping, state = facts.ping, facts.state
+        if ping is None or facts.late or ping.device is state.primary:
+            return bool(facts.triggers & Trigger.FIX)
+        return quality.has_fix(ping, state.others[ping.device], None)
+
+    def _judge(self, facts: Facts, subject: str, memory: dict[str, Any]) -> None:
         params = self.params
         flags = sum(1 for _, was in memory["pings"] if was)
         good_since = memory["good_since"]
@@ -79,7 +88,7 @@ class GnssJamming:
                 facts.clear(self, subject, event_time=facts.ts, reason="good fixes")
                 facts.forget(self, subject)
                 facts.disarm(self, subject)
-            elif flagged and not facts.late and facts.at - memory["start_at"] >= params.high_s * 1000:
+            elif good_since is None and not facts.late and facts.at - memory["start_at"] >= params.high_s * 1000:
                 self._raise(facts, subject, memory, long=True)
             return
         if flags >= params.flagged_of_three:
@@ -99,6 +108,12 @@ class GnssJamming:
             return
         if facts.episode(self, subject) is None:
             self._open(facts, subject, memory)
+            return
+        # Silence proves nothing before the next report was due: passing someone else's jammer looks the same.
+        device = facts.state.device_of(Device(subject))
+        overdue_at = device.heard_at + (device.interval_s + self.params.overdue_s) * 1000
+        if facts.at < overdue_at:
+            facts.arm(self, subject, overdue_at)
         else:
             self._raise(facts, subject, memory, long=True)
 
@@ -121,7 +136,7 @@ class GnssJamming:
             severity=severity,
             start=memory["start"],
             event_time=memory["start"] + lasted_s * 1000,
-            known=memory["start"] != state.first_ts,
+            known=memory["start"] > state.first_ts,
             facts={
                 "flagged_pings": sum(1 for _, was in memory["pings"] if was),
                 "jammed_s": lasted_s,

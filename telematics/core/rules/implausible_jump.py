@@ -12,6 +12,7 @@ from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
+    from telematics.core.state import FixPoint
 
 JUMP, ODOMETER = "position", "odometer"
 
@@ -42,7 +43,8 @@ class ImplausibleJump:
     def __init__(self, params: ImplausibleJumpParams) -> None:
         self.params = params
         # Nearer than this in both degrees is nearer than the distance (111.7 km is the longest degree, and sqrt(2)).
-        self._near = params.compare_over_m / 111_700.0 / 1.4143
+        self._near_deg = params.compare_over_m / 111_700.0 / 1.4143
+        self._compare_km = params.compare_over_m / 1000.0
 
     def on_facts(self, facts: Facts) -> None:
         jumped, believed = facts.triggers & Trigger.JUMP, facts.triggers & Trigger.FIX
@@ -57,8 +59,18 @@ class ImplausibleJump:
             if good >= self.params.consistent_fixes:
                 facts.clear(self, JUMP, event_time=facts.ts, reason="consistent fixes")
                 facts.forget(self, JUMP)
-        if facts.ping is not None and facts.ping.odometer_km is not None:
-            self._compare_odometer(facts, facts.ping.odometer_km)
+        ping, fix = facts.ping, facts.state.fix
+        if ping is None or fix is None or ping.odometer_km is None:
+            return
+        base = facts.recall(self, ODOMETER)
+        if base is None or ping.odometer_km < base[0]:
+            facts.remember(self, ODOMETER, [ping.odometer_km, fix.lon, fix.lat, facts.ts])
+        elif (
+            ping.odometer_km - base[0] >= self._compare_km
+            or abs(fix.lon - base[1]) >= self._near_deg
+            or abs(fix.lat - base[2]) >= self._near_deg
+        ):
+            self._compare(facts, fix, ping.odometer_km, base)
 
     def _on_jump(self, facts: Facts) -> None:
         state, ping = facts.state, facts.ping
@@ -79,18 +91,8 @@ class ImplausibleJump:
             thresholds={"jump_kmh": quality.jump_kmh, "jump_m": quality.jump_m},
         )
 
-    def _compare_odometer(self, facts: Facts, odometer_km: float) -> None:
-        fix = facts.state.fix
-        base = facts.recall(self, ODOMETER)
-        if fix is None:
-            return
-        here = [odometer_km, fix.lon, fix.lat, facts.ts]
-        if base is None or odometer_km < base[0]:
-            facts.remember(self, ODOMETER, here)
-            return
+    def _compare(self, facts: Facts, fix: FixPoint, odometer_km: float, base: list[float]) -> None:
         driven_m = (odometer_km - base[0]) * 1000.0
-        if driven_m < self.params.compare_over_m and max(abs(fix.lon - base[1]), abs(fix.lat - base[2])) < self._near:
-            return
         # The straight line is the least the truck has driven; the stay within the stop radius the most it has not.
         straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
         if max(straight_m, driven_m) < self.params.compare_over_m:
@@ -101,14 +103,14 @@ class ImplausibleJump:
                 self,
                 ODOMETER,
                 severity=Severity.WARNING,
-                start=base[3],
+                start=int(base[3]),
                 event_time=facts.ts,
                 facts={"straight_m": straight_m, "driven_m": driven_m},
                 thresholds={"compare_over_m": self.params.compare_over_m, "difference_ratio": self.params.difference},
             )
         else:
             facts.clear(self, ODOMETER, event_time=facts.ts, reason="odometer and positions agree")
-        facts.remember(self, ODOMETER, here)
+        facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, facts.ts])
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from geofences.model import FenceKind
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
-from telematics.model import DeviceEvent, Severity
+from telematics.model import Device, DeviceEvent, Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
@@ -63,7 +63,7 @@ class PowerCut:
         elif memory["restored_at"] is not None:
             if facts.late:
                 return
-            memory = {**memory, "restored_at": None}
+            memory = {**memory, "restored_at": None, "sign": sign}
         elif sign == memory["sign"]:
             return
         facts.remember(self, subject, memory)
@@ -71,9 +71,14 @@ class PowerCut:
         if sign == DeviceEvent.TAMPER.value:
             # A cover that was opened is not a supply that is gone: it counts at once and heals by itself.
             self._raise(facts, subject, memory)
-            self._restore(facts, subject, memory)
-        elif facts.late and facts.followed_by(DeviceEvent.POWER_RESTORED) is not None:
-            self._restore(facts, subject, memory)
+            if memory["sign"] == sign:
+                self._restore(facts, subject, memory)
+        elif facts.late:
+            restored_ts = facts.followed_by(DeviceEvent.POWER_RESTORED)
+            if restored_ts is not None:
+                if restored_ts - memory["ts"] >= self.params.cut_s * 1000:
+                    self._raise(facts, subject, memory, lasted_s=(restored_ts - memory["ts"]) / 1000.0)
+                self._restore(facts, subject, memory)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         memory = facts.recall(self, subject)
@@ -93,9 +98,11 @@ class PowerCut:
                 return event.value
         if DeviceEvent.POWER_RESTORED in facts.events:
             return "restored"
-        power_v = None if facts.ping is None or facts.late else facts.ping.power_v
-        if power_v is None:
+        # Units on trailer and cargo live on batteries of a few volts: only their events tell a cut.
+        ping = facts.ping
+        if ping is None or ping.power_v is None or facts.late or ping.device is not Device.TRACTOR:
             return None
+        power_v = ping.power_v
         if power_v < self.params.cut_below_v:
             return "power_v"
         return "restored" if power_v >= self.params.powered_from_v else None
@@ -112,7 +119,7 @@ class PowerCut:
         if memory["restored_at"] is None and facts.at - memory["at"] >= self.params.cut_s * 1000:
             self._raise(facts, subject, memory)
 
-    def _raise(self, facts: Facts, subject: str, memory: dict[str, Any]) -> None:
+    def _raise(self, facts: Facts, subject: str, memory: dict[str, Any], lasted_s: float | None = None) -> None:
         state = facts.state
         if facts.place_of(WORKSHOPS) is not None:
             facts.note(self, subject, Verdict.HELD, by=facts.place_name())
@@ -120,13 +127,15 @@ class PowerCut:
         fix = state.fix
         parked = fix is None or fix.speed_kmh <= facts.scope.motion.moving_kmh
         depot = facts.place_of(DEPOTS)
-        cut_s = (facts.at - memory["at"]) / 1000.0
+        cut_s = (facts.at - memory["at"]) / 1000.0 if lasted_s is None else lasted_s
+        due_s = cut_s if lasted_s is None else self.params.cut_s
         facts.raise_(
             self,
             subject,
             severity=Severity.WARNING if depot is not None and parked else Severity.HIGH,
             start=memory["ts"],
-            event_time=memory["ts"] + cut_s * 1000,
+            event_time=memory["ts"] + due_s * 1000,
+            known=memory["sign"] != "power_v" or memory["ts"] > state.first_ts,
             facts={"sign": memory["sign"], "cut_s": cut_s, "parked": parked},
             thresholds={"cut_s": self.params.cut_s, "cut_below_v": self.params.cut_below_v},
             fence=depot if depot is not None else state.corridor,

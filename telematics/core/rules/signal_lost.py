@@ -44,18 +44,19 @@ class SignalLost:
 
     def on_facts(self, facts: Facts) -> None:
         state = facts.state
-        if (
-            (self.id, "") in state.episodes
-            and facts.triggers & Trigger.FIX
-            and not facts.late
-            and facts.ping is not None
-            and not facts.ping.buffered
-        ):
+        live_fix = facts.triggers & Trigger.FIX and facts.ping is not None and not facts.ping.buffered
+        if state.episodes and live_fix:
             facts.clear(self, event_time=facts.ts, reason="live fix")
-        if self._may_be_missed(facts):
-            facts.arm(self, "", state.device.heard_at + self._hint_ms(facts) + self._head_start_ms(facts))
-        else:
+        fix = state.fix
+        # Whether a silence from now on would mean anything: the truck moved or its ignition was on.
+        if fix is None or (state.ignition is not True and fix.speed_kmh <= facts.scope.motion.moving_kmh):
+            facts.note(self, "", Verdict.QUIET, because="stands with the ignition off or unknown")
             facts.disarm(self)
+        elif state.ignition is False and facts.ts - state.ignition_ts >= self.params.parked_s * 1000:
+            facts.note(self, "", Verdict.HELD, by="ignition off")
+            facts.disarm(self)
+        else:
+            facts.arm(self, "", state.device.heard_at + self._hint_ms(facts) + self._head_start_ms(facts))
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         device = facts.state.device
@@ -93,21 +94,6 @@ class SignalLost:
             fence=zone if zone is not None else state.corridor,
             args={"silent_s": silent_ms / 1000.0},
         )
-
-    def _may_be_missed(self, facts: Facts) -> bool:
-        """Whether a silence from now on would mean anything: the truck moved or its ignition was on."""
-        state = facts.state
-        fix = state.fix
-        if fix is None:
-            return False
-        moving = fix.speed_kmh > facts.scope.motion.moving_kmh
-        if not moving and state.ignition is not True:
-            facts.note(self, "", Verdict.QUIET, because="stands with the ignition off or unknown")
-            return False
-        if state.ignition is False and facts.ts - state.ignition_ts >= self.params.parked_s * 1000:
-            facts.note(self, "", Verdict.HELD, by="ignition off")
-            return False
-        return True
 
     def _hint_ms(self, facts: Facts) -> int:
         params = self.params

@@ -84,10 +84,15 @@ def _escaped(value: str | int) -> str:
     return "\\" + text if text.startswith(" ") else text
 
 
-def java_arguments(folder: Path, class_path: list[Path]) -> list[str]:
-    """What stands between `java` and the main class."""
+# Half the processor time of a start (measured: 4 s of it instead of 8), and less code made fast later.
+_QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+
+def java_arguments(folder: Path, class_path: list[Path], *, quick: bool) -> list[str]:
+    """What stands between `java` and the main class; `quick` for a JVM that will not run for long."""
     return [
         "-Xmx512m",
+        *(_QUICK if quick else []),
         "-Djava.awt.headless=true",
         # Otherwise a file stays behind in the system's temporary folder when the JVM is killed.
         "-XX:-UsePerfData",

@@ -13,7 +13,7 @@ _grid = st.integers(0, 40)
 positions = st.builds(lambda x, y: (-99.0 + x / 100, 19.0 + y / 100), _grid, _grid)
 metres = st.sampled_from([50.0, 900.0, 3_000.0, 15_000.0])
 
-circles = st.builds(lambda at, radius_m: Circle(*at, radius_m), positions, metres)
+circles = st.builds(lambda at, radius_m: Circle(at[0], at[1], radius_m), positions, metres)
 
 
 @st.composite
@@ -73,6 +73,6 @@ def fences(draw: st.DrawFn, fence_id: str = "f") -> Fence:
 
 
 @st.composite
-def fence_sets(draw: st.DrawFn, most: int = 8) -> list[Fence]:
+def fence_sets(draw: st.DrawFn, most: int = 6) -> list[Fence]:
     """None to `most` fences with ids of their own."""
     return [draw(fences(f"f{number}")) for number in range(draw(st.integers(0, most)))]

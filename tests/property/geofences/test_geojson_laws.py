@@ -49,8 +49,8 @@ def survives(data: bytes) -> None:
     try:
         fences = load_geojson(data)
     except FenceError as error:
-        assert error.problems
-        assert str(error).encode()
+        # A lone half of a surrogate pair, quoted as it came, would break the terminal it is printed to.
+        str(error).encode()
     else:
         # What the loader lets through, the index must be able to lay out.
         FenceIndex(fences)

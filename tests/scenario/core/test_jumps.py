@@ -80,7 +80,7 @@ def test_positions_that_move_while_the_odometer_stands_are_a_warning() -> None:
     for _ in range(40):
         truck.flag(10, kmh=72, odometer_km=1000.0 + truck.km - 6.0)
     raised, cleared = story.tells(f"""
-        4:10        {RULE} raised  3 odometer
+        4:20        {RULE} raised  3 odometer
         8:20..9:20  {RULE} cleared 3 odometer
     """).of(RULE)
     assert raised.evidence["facts"]["driven_m"] < 0.8 * raised.evidence["facts"]["straight_m"]

@@ -82,6 +82,13 @@ def test_it_begins_when_the_plan_says(told: Told) -> None:
     assert (told.t0 - start) / 1000 == pytest.approx(180, abs=30)
 
 
+@pytest.mark.parametrize("after_s", [90.0, 300.0, 900.0])
+def test_t0_comes_when_asked_for(after_s: float) -> None:
+    """A plan may ask for T0 soon or late: it comes within a tenth of that time."""
+    told = tell(1, H01(begins_after_s=after_s))
+    assert (told.t0 - FleetPlan(vehicles=1).start_ms) / 1000 == pytest.approx(after_s, rel=0.1)
+
+
 def test_before_t0_it_is_any_truck(told: Told) -> None:
     """Up to T0 the truck does 75-90 km/h with a good fix, and says nothing unusual."""
     before = [ping for _, ping in told.pings if told.after(ping) < 0]

@@ -47,7 +47,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def fence_file(tmp_path: Path) -> Path:
-    """A no-stop square of about 2 km around (-99, 19), with a depot of 200 m in its middle."""
+    """A no-stop square of about 2 km around (-99, 19), with a depot of 200 m (approach 500 m) in its middle."""
     square = [[-99.01, 18.99], [-98.99, 18.99], [-98.99, 19.01], [-99.01, 19.01], [-99.01, 18.99]]
     features = [
         {
@@ -58,7 +58,7 @@ def fence_file(tmp_path: Path) -> Path:
         {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [-99.0, 19.0]},
-            "properties": {"id": "yard", "name": "Patio", "kind": "depot", "radius_m": 200},
+            "properties": {"id": "yard", "name": "Patio", "kind": "depot", "radius_m": 200, "approach_m": 500},
         },
     ]
     path = tmp_path / "fences.geojson"

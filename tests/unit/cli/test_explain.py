@@ -13,7 +13,7 @@ from telematics.core.params import RuleSet
 from telematics.core.rules import RULES
 from telematics.instants import parse_rfc3339
 from telematics.model import Alert
-from telematics.replay.explanation import explain_vehicle
+from telematics.replay.explanation import Explanation, explain_vehicle
 from telematics.replay.feed import open_feed
 from telematics.replay.plan import Plan
 from telematics.replay.rejects import Rejects
@@ -23,15 +23,17 @@ from tests.unit.cli.conftest import Ran, Run
 _END = "2026-01-28T12:03:00Z"
 
 
+def _explained(fences: Path, pings: Path, until: str, at: str) -> Explanation:
+    """T-1 at `at`, from what arrived until `until`."""
+    feed = open_feed(Plan((pings,), until_ms=parse_rfc3339(until))).read(Rejects())
+    batches = [batch for given in feed if isinstance(given, dict) for batch in given.values()]
+    return explain_vehicle(batches, FenceIndex(load_geojson(fences)), RuleSet(), "T-1", parse_rfc3339(at))
+
+
 @pytest.fixture
 def alerts(fence_file: Path, ping_file: Path) -> list[Alert]:
     """What the engine raised for T-1 until 12:03:00."""
-    at = parse_rfc3339(_END)
-    batches = [
-        batch for given in open_feed(Plan((ping_file,), until_ms=at)).read(Rejects()) for batch in given.values()
-    ]
-    explained = explain_vehicle(batches, FenceIndex(load_geojson(fence_file)), RuleSet(), "T-1", at)
-    return list(explained.alerts)
+    return list(_explained(fence_file, ping_file, _END, _END).alerts)
 
 
 @pytest.fixture
@@ -104,6 +106,18 @@ def test_time_goes_on_where_nobody_reports(run: Run, fence_file: Path, ping_file
     verdicts = {said["rule"]: said["verdict"] for said in ran.json["verdicts"]}
     assert verdicts["signal_lost"] == "raised"
     assert ran.json["facts"]["silent_s"] == 630.0
+
+
+def test_a_silence_is_explained_where_nothing_tells_the_time(fence_file: Path, ping_file: Path) -> None:
+    """Where the inputs end before the time that is asked about, time goes on to it all the same."""
+    explained = _explained(fence_file, ping_file, _END, "2026-01-28T12:13:30Z")
+    assert "raised" in {said.verdict for said in explained.verdicts if said.rule == "signal_lost"}
+
+
+def test_what_came_later_is_not_known_yet(fence_file: Path, ping_file: Path) -> None:
+    """Inputs that arrived after the time that is asked about change nothing."""
+    early = "2026-01-28T12:01:30Z"
+    assert _explained(fence_file, ping_file, _END, early) == _explained(fence_file, ping_file, early, early)
 
 
 def test_other_vehicles_change_nothing(run: Run, fence_file: Path, ping_file: Path) -> None:

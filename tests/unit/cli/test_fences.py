@@ -10,12 +10,14 @@ from tests.unit.cli.conftest import Run
 
 
 def test_json_is_a_list_in_the_order_of_the_points(run: Run, fence_file: Path, tmp_path: Path) -> None:
-    """Each point gives one object with the ids of the fences it is in, edges included, none for nowhere."""
+    """Each point gives the ids of the fences it is in, edges included, an approach not; none for nowhere."""
     points = tmp_path / "points.csv"
-    points.write_text("name,lat,lon\nmiddle,19.0,-99.0\nnowhere,0,0\nedge,19.0,-98.99\n", encoding="utf-8")
+    points.write_text(
+        "name,lat,lon\nmiddle,19.0,-99.0\nnowhere,0,0\nedge,19.0,-98.99\nnear,19.003,-99.0\n", encoding="utf-8"
+    )
     ran = run("fences", "match", "--fences", fence_file, "--points", points, "--json")
     assert ran.code == 0
-    assert ran.json == [{"fences": ["square", "yard"]}, {"fences": []}, {"fences": ["square"]}]
+    assert ran.json == [{"fences": ["square", "yard"]}, {"fences": []}, {"fences": ["square"]}, {"fences": ["square"]}]
 
 
 def test_in_a_pipe_each_point_is_a_line(run: Run, fence_file: Path, tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ HOSTILE: dict[str, tuple[bytes | None, RejectReason]] = {
     "a long device id": (ping_bytes(device_id="x" * 65), R.OUT_OF_RANGE),
     "ts in epoch seconds": (ping_bytes(ts=1769613720), R.BAD_TS),
     "ts without a zone": (ping_bytes(ts="2026-01-28T15:22:00"), R.BAD_TS),
+    "ts without seconds": (ping_bytes(ts="2026-01-28T15:22+00:00"), R.BAD_TS),
     "ts is a date": (ping_bytes(ts="2026-01-28"), R.BAD_TS),
     "ts on 30 February": (ping_bytes(ts="2026-02-30T15:22:00Z"), R.BAD_TS),
     "ts outside the calendar": (ping_bytes(ts="0001-01-01T00:00:00+14:00"), R.BAD_TS),
