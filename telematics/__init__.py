@@ -1,0 +1,1 @@
+"""Streaming GPS telematics: truck pings in, alerts out, with the reasons why."""

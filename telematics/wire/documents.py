@@ -28,7 +28,7 @@ def to_document(value: Any, *, sparse: bool) -> dict[str, Any]:
         if instant and inner is not None:
             document[name] = format_rfc3339(inner)
         elif type(inner) is float and isfinite(inner):
-            document[name] = inner
+            document[name] = round(inner, places) + 0.0
         else:
             document[name] = inner if type(inner) in _AS_THEY_ARE else _plain(name, inner, sparse=sparse)
     return document

@@ -6,12 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from telematics.core.params import RuleSet
 from telematics.errors import UserError
 from telematics.metrics import Metrics
 from telematics.model import Ping
-from telematics.stream import topics
+from telematics.stream import connection, topics
 from telematics.stream.reader import open_reader
 from telematics.stream.service import Monitor
 from telematics.stream.topics import Profile
@@ -204,3 +206,23 @@ async def test_sigterm_commits_what_is_in_hand(bootstrap: str, topic_prefix: str
     alerts = await all_alerts(settings)
     assert encoded(alerts) == scene.expected
     assert len(alerts) == len(scene.expected)
+
+
+async def test_a_log_cut_below_the_committed_offset_is_judged_from_what_is_left(
+    bootstrap: str, topic_prefix: str
+) -> None:
+    """When retention has overtaken a monitor that was away, it goes on at the beginning of what is still there."""
+    settings = await simulated_topics(bootstrap, topic_prefix, 1)
+    log = as_log(stories.fleet(14), 1)
+    await write(settings, log[:200])
+    async with running(settings, fences()) as monitor:
+        await monitor.until_caught_up()
+    await write(settings, log[200:])
+    client = connection.admin(settings.kafka)
+    await client.start()
+    await client.delete_records({TopicPartition(settings.topics.pings, 0): RecordsToDelete(500)})
+    await client.close()
+    async with running(settings, fences()) as monitor:
+        await monitor.until_caught_up()
+        judged = sum(record.kind == "tick" for record in log[500:])
+        assert monitor.count("telematics_ticks_total") == judged

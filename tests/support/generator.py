@@ -196,13 +196,18 @@ ACTS: tuple[Callable[[Truck], None], ...] = (
 # -- streams -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Stream:
-    """Inputs in log order, with the trips that are known before the first of them."""
+    """Inputs in log order, with the trips that are known before the first of them.
 
-    inputs: list[Input]
-    trips: tuple[Trip, ...] = ()
-    acts: tuple[tuple[str, ...], ...] = ()
+    No dataclass: Hypothesis would print every ping of a failing example.
+    """
+
+    def __init__(
+        self, inputs: list[Input], trips: tuple[Trip, ...] = (), acts: tuple[tuple[str, ...], ...] = ()
+    ) -> None:
+        self.inputs = inputs
+        self.trips = trips
+        self.acts = acts
 
     def engine(self, index: FenceIndex = INDEX, **how: Any) -> MonitorEngine:
         """An engine that knows the trips."""

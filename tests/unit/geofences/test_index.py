@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,25 @@ def test_outside_is_zero_inside_and_counts_from_the_hole() -> None:
     index = FenceIndex([YARD])
     assert index.outside_m(0, -98.99, 19.05) == 0.0
     assert index.outside_m(0, -98.94, 19.05) == pytest.approx(GEOD.inv(-98.94, 19.05, -98.93, 19.05)[2], rel=1e-6)
+
+
+def test_the_distance_knows_each_ring_for_itself() -> None:
+    """No edge leads from one part to the next, and a vertex drawn twice is no edge."""
+    doubled = (SQUARE[0], *SQUARE)
+    index = FenceIndex([Fence(id="f", shape=Polygonal(((doubled,), (FAR_SQUARE,))))])
+    assert index.outside_m(0, -98.45, 19.05) == pytest.approx(GEOD.inv(-98.45, 19.05, -98.9, 19.05)[2], rel=1e-4)
+    assert index.outside_m(0, -99.01, 19.0) == pytest.approx(GEOD.inv(-99.01, 19.0, -99.0, 19.0)[2], rel=1e-4)
+
+
+@pytest.mark.parametrize("at", [(-111.0, 33.0), (-95.0, 15.0), (-102.0, 27.0)])
+def test_the_distance_holds_across_a_country(at: Position) -> None:
+    """A thousand kilometres from a fence the distance is that to its nearest point, to 0.02 %."""
+    ring = ((-106.0, 20.0), (-98.0, 27.0), (-98.0, 28.0), (-106.0, 20.0))
+    dense = np.concatenate([np.linspace(start, end, 10_000) for start, end in pairwise(ring)])
+    nearest = GEOD.inv(np.full(len(dense), at[0]), np.full(len(dense), at[1]), *dense.T)[2].min()
+    assert FenceIndex([Fence(id="f", shape=Polygonal(((ring,),)))]).outside_m(0, *at) == pytest.approx(
+        nearest, rel=2e-4
+    )
 
 
 FAR_SQUARE = tuple((lon + 1.0, lat) for lon, lat in SQUARE)

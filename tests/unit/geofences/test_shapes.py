@@ -60,6 +60,7 @@ def test_a_circle_is_round_on_the_ellipsoid(lat: float, radius_m: float) -> None
         pytest.param([(-99.0, 19.0), (-98.0, 19.0), (-99.0, 19.0)], 1_000.0, id="there and back"),
         pytest.param([(-99.0, 19.0), (-98.999, 19.0), (-98.999, 19.001)], 2_500.0, id="legs shorter than the buffer"),
         pytest.param([(0.0, 60.0), (8.0, 62.0)], 200_000.0, id="200 km wide at 60 degrees"),
+        pytest.param([(0.0, 58.0), (10.0, 66.0)], 200_000.0, id="200 km wide, 1,000 km across at 60 degrees"),
         pytest.param([(-99.0, 19.0), (-98.99, 19.0)], 5.0, id="a lane"),
     ],
 )

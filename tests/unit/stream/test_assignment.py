@@ -44,10 +44,12 @@ class Written:
     """A checkpoint that keeps what it is given."""
 
     offsets: list[int] = field(default_factory=list)
+    written: list[Alert | Rejected] = field(default_factory=list)
     lost: bool = False
 
     async def write(self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], next_offset: int) -> None:
-        """Keep the offset."""
+        """Keep everything."""
+        self.written += [*alerts, *dead_letters]
         if self.lost:
             raise PartitionLostError
         self.offsets.append(next_offset)

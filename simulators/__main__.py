@@ -1,0 +1,5 @@
+"""`python -m simulators` is the `telematics-simulate` command."""
+
+from simulators.cli import main
+
+main()
