@@ -270,9 +270,7 @@ class MonitorEngine:
         state.ring, state.suspects = [], []
         self._surroundings.look_around(state, ())
 
-    def _astray(
-        self, state: VehicleState, device: DeviceState, ping: Ping, at: int, reason: Quarantine
-    ) -> Outcome:
+    def _astray(self, state: VehicleState, device: DeviceState, ping: Ping, at: int, reason: Quarantine) -> Outcome:
         """A clock that cannot be right: the device lives, its events count as of now, its position does not."""
         device.astray = [*device.astray, ping.ts][-ASTRAY_TIMES:]
         device.heard_at = at

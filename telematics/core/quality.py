@@ -18,7 +18,9 @@ class QualityParams(Params):
     """When a position is believed."""
 
     future_clock_s: float = Field(600, gt=0, description="a device clock further ahead of arrival is not believed")
-    past_clock_s: float = Field(86_400, gt=0, description="a ping without a fix this far behind the last: a reset clock")
+    past_clock_s: float = Field(
+        86_400, gt=0, description="a ping without a fix this far behind the last: a reset clock"
+    )
     jump_kmh: float = Field(150, gt=0, description="a faster step than this is implausible …")
     jump_m: float = Field(1000, gt=0, description="… when it is at least this long")
     consistent_fixes: int = Field(3, ge=2, le=10, description="so many fixes that agree move the vehicle after a jump")

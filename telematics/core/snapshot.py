@@ -66,9 +66,7 @@ def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
         visits={fence_id: Visit(*visit) for fence_id, *visit in plain["visits"]},
         exits=dict(plain["exits"]),
         episodes={
-            (rule, subject): Episode(
-                alert_id(vehicle_id, rule, subject, start), seq, Severity(severity), start, known
-            )
+            (rule, subject): Episode(alert_id(vehicle_id, rule, subject, start), seq, Severity(severity), start, known)
             for rule, subject, seq, severity, start, known in plain["episodes"]
         },
         deadlines={(rule, subject): due for rule, subject, due in plain["deadlines"]},

@@ -20,7 +20,7 @@ from telematics.wire.reasons import RejectReason
 from telematics.wire.schema import main, schemas, stale
 from telematics.wire.ticks import TICK_VALUE
 from telematics.wire.trips import encode_trip
-from tests.support.strategies import alerts, pings, trips
+from tests.support.strategies import LAW, alerts, pings, trips
 
 ROOT = Path(__file__).parents[2]
 VALIDATORS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
@@ -63,18 +63,21 @@ def test_schemas_are_schemas(name: str) -> None:
     Draft202012Validator.check_schema(VALIDATORS[name].schema)
 
 
+@LAW
 @given(ping=pings)
 def test_pings_fit(ping: Ping) -> None:
     """Every ping that is written fits the schema."""
     VALIDATORS["ping"].validate(orjson.loads(encode_ping(ping)))
 
 
+@LAW
 @given(alert=alerts)
 def test_alerts_fit(alert: Alert) -> None:
     """Every alert that is written fits the schema."""
     VALIDATORS["alert"].validate(orjson.loads(encode_alert(alert)))
 
 
+@LAW
 @given(trip=trips)
 def test_trips_fit(trip: Trip) -> None:
     """Every trip that is written fits the schema."""

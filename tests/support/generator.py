@@ -20,7 +20,18 @@ from telematics.core.effects import Effects
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.core.rules import RULES
-from telematics.model import Alert, AlertEvent, Device, DeviceEvent, Ping, PlannedStop, StopKind, Trip, TripPlan, Vehicle
+from telematics.model import (
+    Alert,
+    AlertEvent,
+    Device,
+    DeviceEvent,
+    Ping,
+    PlannedStop,
+    StopKind,
+    Trip,
+    TripPlan,
+    Vehicle,
+)
 from telematics.wire.alerts import encode_alert
 from tests.support.places import INDEX, spot
 from tests.support.story import Input, batch_of, in_order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from telematics.model import (
@@ -24,6 +25,10 @@ from telematics.model import (
     Window,
 )
 from telematics.wire.rounding import decimals
+
+# A law does not depend on how busy the machine is: no deadline, and slow drawing is no failure.
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(LAW, max_examples=50)
 
 instants = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 vehicle_ids = st.text(string.ascii_letters + string.digits + "._:-", min_size=1, max_size=64)

@@ -89,8 +89,9 @@ def _at(path: Path) -> Java:
 def _major(command: Path) -> int | None:
     """The major version that `java -version` names, or None when it cannot be run (macOS has a stub that fails)."""
     try:
+        # Asked without the statistics that a JVM leaves a folder for in the system's temporary one.
         said = subprocess.run(  # noqa: S603 - the user's own Java
-            [command, "-version"], capture_output=True, text=True, timeout=30, check=True
+            [command, "-XX:-UsePerfData", "-version"], capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -146,7 +146,13 @@ def _sent_late(age_s: float, **fields: object) -> Story:
 
 @pytest.mark.parametrize(
     ("age_s", "outcome"),
-    [(15, Outcome.LATE), (300, Outcome.DUPLICATE), (315, Outcome.LATE), (605, Outcome.LATE_IGNORED), (900, Outcome.LATE_IGNORED)],
+    [
+        (15, Outcome.LATE),
+        (300, Outcome.DUPLICATE),
+        (315, Outcome.LATE),
+        (605, Outcome.LATE_IGNORED),
+        (900, Outcome.LATE_IGNORED),
+    ],
 )
 def test_a_late_fix_counts_within_ten_minutes_and_the_ring(age_s: float, outcome: Outcome) -> None:
     """Younger than 10 min and within the last 20 fixes it counts for geometry, else it is ignored and counted."""

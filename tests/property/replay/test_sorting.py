@@ -12,6 +12,7 @@ from telematics.replay.arrival import Order, in_arrival_order
 from telematics.replay.dumpfile import DumpProfile, DumpRecord, DumpWriter, Header, Kind, decode_header, decode_line
 from telematics.replay.files import Row
 from telematics.replay.sorting import Spool, sort_external
+from tests.support.strategies import LAW
 
 NOW = 10**13
 items = st.lists(st.tuples(st.integers(0, 5), st.text(max_size=2)), max_size=60)
@@ -36,12 +37,14 @@ records = st.builds(
 )
 
 
+@LAW
 @given(items=items, chunk=st.integers(1, 70))
 def test_sorting_outside_memory_is_sorting(items: list[tuple[int, str]], chunk: int) -> None:
     """Whatever is spilled, the result is that of one stable sort."""
     assert list(sort_external(items, lambda item: item[0], chunk)) == sorted(items, key=lambda item: item[0])
 
 
+@LAW
 @given(items=items, chunk=st.integers(1, 70))
 def test_a_spool_keeps_the_order(items: list[tuple[int, str]], chunk: int) -> None:
     """Whatever is spilled, items come back as they went in."""
@@ -51,12 +54,14 @@ def test_a_spool_keeps_the_order(items: list[tuple[int, str]], chunk: int) -> No
     assert list(spool) == items
 
 
+@LAW
 @given(rows=files, chunk=st.integers(1, 50), order=st.sampled_from(Order))
 def test_memory_does_not_show(rows: list[Row], chunk: int, order: Order) -> None:
     """Arrivals and their order do not depend on how much fits into memory."""
     assert list(in_arrival_order(rows, NOW, order, chunk)) == list(in_arrival_order(rows, NOW, order))
 
 
+@LAW
 @given(rows=files)
 def test_every_row_arrives_once_and_in_order(rows: list[Row]) -> None:
     """No row is lost or doubled, each has an arrival, and arrivals never go back."""
@@ -67,6 +72,7 @@ def test_every_row_arrives_once_and_in_order(rows: list[Row]) -> None:
     assert sorted(map(repr, (row.ping for row in arrived))) == sorted(map(repr, (row.ping for row in rows)))
 
 
+@LAW
 @given(rows=files)
 def test_arrivals_are_those_of_the_rule(rows: list[Row]) -> None:
     """Of rows inside their vehicle's track, exactly those far from both neighbours do not arrive at their ts."""
@@ -92,6 +98,7 @@ def test_arrivals_are_those_of_the_rule(rows: list[Row]) -> None:
         assert [row.arrival for row in arrived] == sorted(row.ping.ts for row in rows)
 
 
+@LAW
 @given(records=st.lists(records, max_size=8), partitions=st.integers(1, 100), profile=st.sampled_from(DumpProfile))
 def test_a_dump_gives_back_every_byte(records: list[DumpRecord], partitions: int, profile: DumpProfile) -> None:
     """What was written is read: header, places, arrivals, keys and values, whatever bytes they are."""
@@ -104,6 +111,7 @@ def test_a_dump_gives_back_every_byte(records: list[DumpRecord], partitions: int
     assert [decode_line(line) for line in lines] == records
 
 
+@LAW
 @given(line=st.binary(max_size=100) | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_line_raises(line: bytes) -> None:
     """Any line of a damaged dump is a record or a refusal."""

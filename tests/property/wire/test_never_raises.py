@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telematics.model import Alert, Ping, Trip
@@ -21,7 +21,7 @@ from telematics.wire.reasons import Reject
 from telematics.wire.records import decode_records
 from telematics.wire.ticks import check_tick
 from telematics.wire.trips import decode_trip, trip_of_record
-from tests.support.strategies import json_values, texts
+from tests.support.strategies import FEW, LAW, json_values, texts
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ DECODERS: dict[str, tuple[Callable[[bytes | None], Any], type | tuple[type, ...]
 
 
 @pytest.mark.parametrize("name", DECODERS)
+@LAW
 @given(value=values)
 def test_decoders(name: str, value: bytes | None) -> None:
     """Every decoder gives its value or a refusal, whatever the bytes."""
@@ -77,6 +78,7 @@ def test_decoders(name: str, value: bytes | None) -> None:
     assert isinstance(decode(value), (Reject, kind))
 
 
+@FEW
 @given(records=st.lists(raws, max_size=5), partition=st.integers(0, 7))
 def test_batches(records: list[Raw], partition: int) -> None:
     """Of every record of a batch there is an input or a refusal, and nothing twice."""
@@ -84,6 +86,7 @@ def test_batches(records: list[Raw], partition: int) -> None:
     assert len(decoded.batch) + len(decoded.rejects) == len(records)
 
 
+@LAW
 @given(record=raws, partition=st.integers(0, 99))
 def test_dead_letters(record: Raw, partition: int) -> None:
     """Any record can be written as a dead letter and read back with its bytes unchanged."""
@@ -96,12 +99,14 @@ def test_dead_letters(record: Raw, partition: int) -> None:
     assert (letter.partition, letter.offset, letter.arrival) == (partition, record.offset, record.timestamp)
 
 
+@LAW
 @given(record=raws)
 def test_foreign_dead_letters(record: Raw) -> None:
     """A record that somebody else wrote to the dead letter topic is refused, never an error."""
     assert isinstance(from_dead_letter(record), DeadLetter | Reject)
 
 
+@LAW
 @given(key=values, value=values, arrival=st.integers(0, 2**41))
 def test_trip_records(key: bytes | None, value: bytes | None, arrival: int) -> None:
     """A record of the trips topic is a trip with its instant, or a refusal."""
@@ -109,6 +114,7 @@ def test_trip_records(key: bytes | None, value: bytes | None, arrival: int) -> N
     assert isinstance(trip, Reject) or trip.effective_at is not None
 
 
+@FEW
 @pytest.mark.parametrize("name", DialectName)
 @given(document=documents, row=st.dictionaries(names, texts | st.text() | near_json.map(bytes.decode), max_size=10))
 def test_dialects(name: DialectName, document: dict[str, Any], row: dict[str, str]) -> None:
@@ -118,7 +124,7 @@ def test_dialects(name: DialectName, document: dict[str, Any], row: dict[str, st
     assert isinstance(dialect.ping_of_row(row), Ping | Reject)
 
 
-@settings(deadline=None)
+@LAW
 @given(depth=st.integers(1, 1020), field=names)
 def test_depth(depth: int, field: str) -> None:
     """No depth of nesting that a parser lets through breaks what comes after it."""

@@ -181,7 +181,11 @@ def test_c23_one_bad_fix_is_a_record_and_never_moves_the_truck(every_s: int, bad
     told = story.told
     assert {alert.rule for alert in told.alerts if alert.severity > 1} <= {"geofence_enter", "geofence_exit"}
     assert told.quarantined == {Quarantine.IMPLAUSIBLE_JUMP: 2}
-    assert [alert.event for alert in told.of("implausible_jump")] in (["raised"], ["raised", "cleared"], ["raised", "cleared"] * 2)
+    assert [alert.event for alert in told.of("implausible_jump")] in (
+        ["raised"],
+        ["raised", "cleared"],
+        ["raised", "cleared"] * 2,
+    )
     exits = [alert for alert in told.of("geofence_exit") if alert.event == "raised"]
     assert len(exits) == (1 if km == 85 else 0)
 

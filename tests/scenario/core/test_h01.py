@@ -74,9 +74,7 @@ def test_the_demo_dead_zone_truck_tells_nothing_above_a_warning() -> None:
     back_at_s = truck.now_s
     truck.drive(75)
     sent = truck.sent
-    truck.sent = [
-        (at + round((back_at_s - stored_from_s) * 1000) if ping.buffered else at, ping) for at, ping in sent
-    ]
+    truck.sent = [(at + round((back_at_s - stored_from_s) * 1000) if ping.buffered else at, ping) for at, ping in sent]
     story.tells_nothing_above(2)
     state = story.engine.vehicle("C04")
     assert state is not None

@@ -27,7 +27,7 @@ def test_silence_grows_in_three_stages(every_s: int, hint: str, warning: str, hi
 
 @pytest.mark.parametrize(("every_s", "hint"), [(10, "0:40"), (30, "1:00"), (60, "1:30")])
 def test_all_times_are_halved_in_a_risky_corridor(every_s: int, hint: str) -> None:
-    """k = 0.5 at risk 4 and above."""
+    """K = 0.5 at risk 4 and above."""
     story = Story(until="20:00")
     story.truck(every_s=every_s).arriving(25).send(speed_kmh=72)
     story.tells(f"""
@@ -51,7 +51,11 @@ def test_a_stage_fires_when_due_though_nobody_ticks() -> None:
     truck = story.truck().arriving(18)
     truck.send(speed_kmh=72).wait(1800).send(speed_kmh=72)
     effects = story.engine.step(batch_of(list(truck.sent)))
-    told = [(clock(alert.raised_at), int(alert.severity), alert.delayed) for alert in effects.alerts if alert.rule == "signal_lost"]
+    told = [
+        (clock(alert.raised_at), int(alert.severity), alert.delayed)
+        for alert in effects.alerts
+        if alert.rule == "signal_lost"
+    ]
     assert told == [("1:20", 2, True), ("5:00", 3, True), ("10:00", 4, True), ("30:00", 4, False)]
 
 

@@ -12,7 +12,11 @@ from telematics.errors import UserError
 
 MISTAKES = [
     ("unknown section", "risk_stpo:\n  stopped_s: 10\n", ["rules.yaml:1", "risk_stpo", "did you mean risk_stop?"]),
-    ("unknown name", "\nrisk_stop:\n  stoped_s: 10\n", ["rules.yaml:3", "risk_stop.stoped_s", "did you mean stopped_s?"]),
+    (
+        "unknown name",
+        "\nrisk_stop:\n  stoped_s: 10\n",
+        ["rules.yaml:3", "risk_stop.stoped_s", "did you mean stopped_s?"],
+    ),
     ("unknown, nothing near", "risk_stop:\n  zzz: 1\n", ["rules.yaml:2", "risk_stop.zzz", "known are", "high_s"]),
     ("section twice", "panic: {}\nrisk_stop: {}\npanic: {}\n", ["rules.yaml:3", "panic", "twice", "line 1"]),
     ("name twice", "panic:\n  joins_s: 1\n  joins_s: 2\n", ["rules.yaml:3", "panic.joins_s", "twice", "line 2"]),

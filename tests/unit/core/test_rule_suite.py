@@ -175,7 +175,8 @@ def test_every_file_of_rules_is_in_the_registry() -> None:
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and any(
-                isinstance(part, ast.AnnAssign) and ast.unparse(part.target) == "id" and part.value for part in node.body
+                isinstance(part, ast.AnnAssign) and ast.unparse(part.target) == "id" and part.value
+                for part in node.body
             ):
                 with_id.add(path.stem)
     assert with_id == {rule.id for rule in RULES}

@@ -129,7 +129,7 @@ def test_ids_of_episodes_inside_the_window_are_those_of_the_whole_log() -> None:
         whole = run(stream.engine(), stream.inputs).alerts
         first = int(where * len(stream.inputs))
         led = _led(stream, first)
-        window = [(at, ping) for at, ping in stream.inputs[first:] if ping is None or ping.vehicle_id in led]
+        window = [(at, ping if ping and ping.vehicle_id in led else None) for at, ping in stream.inputs[first:]]
         rebuilt = run(stream.engine(truncated=True), window).alerts
         coverage.add(rebuilt)
         known = {alert.alert_id for alert in whole}
@@ -157,5 +157,3 @@ def test_the_first_fix_of_each_vehicle_counts_not_that_of_the_window() -> None:
     window.truck("T2", start_s=3600, km=25).stand(1200)
     assert not window.told.of("risk_stop")
     assert window.told.counts[Outcome.REBUILD_TRUNCATED] == 1
-
-

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telematics.wire.partitioner import murmur2, partition_of
+from tests.support.strategies import LAW
 
 
 # From the tests of the Java client's own hash, which gives signed 32 bit integers.
@@ -28,6 +29,7 @@ def test_known_hashes(key: bytes, signed: int) -> None:
     assert murmur2(key) == signed & 0xFFFFFFFF
 
 
+@LAW
 @given(key=st.binary(max_size=80), partitions=st.integers(1, 1000))
 def test_same_as_the_client(key: bytes, partitions: int) -> None:
     """A producer with aiokafka's default partitioner never has its records refused."""

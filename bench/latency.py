@@ -1,0 +1,190 @@
+"""From append to readable: a live topic, a steady rate of pings, a share of them with the panic button.
+
+The broker stamps each ping as it appends it, and the alert's `raised_at` is that stamp: so the wall clock, on this
+same machine, less `raised_at` is the time until a consumer has the decoded alert in hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import uvloop
+from aiokafka import AIOKafkaProducer
+
+from bench.child import answer, given
+from bench.load import TRUCKS, fleet
+from bench.monitor import bench_settings
+from bench.throughput import percentile
+from simulators.encoding import encode_simulated
+from simulators.merge import Kind
+from telematics.model import DeviceEvent, Ping
+from telematics.settings import Settings
+from telematics.stream.alerts import read_alerts
+from telematics.wire.pings import decode_ping
+
+PANICS_PER_S = 50
+WARM_UP_S = 3.0  # until every process has been through its code once
+GRAIN_S = 0.005
+READY_WITHIN_S = 60.0
+ALERTS_WITHIN_S = 20.0
+METRES_PER_DEGREE = 111_195.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """So many pings a second from so many vehicles for so long."""
+
+    rate: int
+    seconds: float
+    vehicles: int
+
+    @property
+    def pings(self) -> int:
+        """All of them, warm-up and all."""
+        return round(self.rate * (WARM_UP_S + self.seconds))
+
+
+def paced(trucks: list[Ping], plan: Plan, start_ms: int) -> Iterator[tuple[int, Ping]]:
+    """Pings with the time (ms) at which each is measured and sent: in turn, driving straight on at their speed.
+
+    Every so many of them carries `panic`, each time of another vehicle.
+    """
+    panic_every = plan.rate // PANICS_PER_S
+    # A vehicle's turns come `vehicles` pings apart: with a step that divides it, always the same ones would panic.
+    while math.gcd(panic_every, plan.vehicles) > 1:
+        panic_every += 1
+    for number in range(plan.pings):
+        truck = trucks[number % plan.vehicles]
+        sent_ms = start_ms + number * 1000 // plan.rate
+        metres = (truck.speed_kmh or 0.0) / 3.6 * (sent_ms - start_ms) / 1000
+        heading = math.radians(truck.heading_deg or 0.0)
+        yield (
+            sent_ms,
+            replace(
+                truck,
+                ts=sent_ms,
+                lat=round(truck.lat + metres * math.cos(heading) / METRES_PER_DEGREE, 6),
+                lon=round(truck.lon + metres * math.sin(heading) / METRES_PER_DEGREE, 6),
+                interval_s=max(1.0, plan.vehicles / plan.rate),
+                events=(DeviceEvent.PANIC,) if number % panic_every == 0 else (),
+            ),
+        )
+
+
+def trucks(count: int) -> list[Ping]:
+    """The first ping of so many simulated trucks."""
+    found: dict[str, Ping] = {}
+    for record in fleet():
+        if record.kind is Kind.PING:
+            ping = decode_ping(record.value)
+            if isinstance(ping, Ping):
+                found.setdefault(ping.vehicle_id, ping)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+async def send(settings: Settings, pings: list[tuple[int, bytes, bytes]]) -> None:
+    """Send (when, key, value) each at its time."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks=1)
+    await producer.start()
+    try:
+        sent = []
+        for when_ms, key, value in pings:
+            ahead_s = when_ms / 1000 - time.time()
+            if ahead_s > GRAIN_S:
+                await asyncio.sleep(ahead_s)
+            sent.append(await producer.send(settings.topics.pings, value, key))
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+async def listen(settings: Settings, wanted: int, after_ms: int) -> list[float]:
+    """Milliseconds from append to readable of each panic alert appended after the warm-up, in order of reading."""
+    took_ms = []
+    seen = 0
+    async for alert in read_alerts(settings, from_offset=0):
+        if alert.rule != "panic":
+            continue
+        now_ms = time.time() * 1000
+        seen += 1
+        if alert.raised_at >= after_ms:
+            took_ms.append(now_ms - alert.raised_at)
+        if seen == wanted:
+            break
+    return took_ms
+
+
+@asynccontextmanager
+async def monitor(settings: Settings, fences: str) -> AsyncIterator[None]:
+    """`telematics monitor` in a process of its own, ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "telematics", "monitor", "--fences", fences, "--port", str(port)]
+    command += ["--bootstrap", settings.kafka.bootstrap, "--prefix", settings.topics.prefix]
+    command += ["--group", settings.kafka.group]
+    own = {"TELEMATICS_LOG__LEVEL": "warning", "TELEMATICS_HTTP__HOST": "127.0.0.1"}
+    process = subprocess.Popen(command, env=os.environ | own)
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while not await asyncio.to_thread(_ready, port):
+                if process.poll() is not None:
+                    raise RuntimeError(f"the monitor ended with {process.returncode} before it was ready")
+                await asyncio.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as page:
+            return bool(json.load(page)["ready"])
+    except (urllib.error.HTTPError, OSError):
+        return False
+
+
+async def alert_latency(settings: Settings, fences: str, plan: Plan) -> list[float]:
+    """Milliseconds from append to readable, one an alert. Raises TimeoutError when an alert does not come."""
+    ready = trucks(plan.vehicles)
+    async with monitor(settings, fences):
+        # Encoded ahead, so that encoding is no part of what is sent when; it takes 10 µs a ping.
+        start_ms = round(time.time() * 1000 + 1000 + plan.pings * 0.02)
+        pings = [(when, p.vehicle_id.encode(), encode_simulated(p)) for when, p in paced(ready, plan, start_ms)]
+        panics = sum(b'"panic"' in value for _, _, value in pings)
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(WARM_UP_S + plan.seconds + ALERTS_WITHIN_S):
+            listening = tasks.create_task(listen(settings, panics, start_ms + round(WARM_UP_S * 1000)))
+            await send(settings, pings)
+            await listening
+        return listening.result()
+
+
+def main(bootstrap: str, prefix: str, fences: str, rate: int, seconds: float) -> dict[str, Any]:
+    """What the parent asks for."""
+    settings = bench_settings(bootstrap, prefix, f"{prefix}monitor")
+    took_ms = uvloop.run(alert_latency(settings, fences, Plan(rate, seconds, TRUCKS)))
+    return {
+        "p50_ms": round(percentile(took_ms, 0.5), 1),
+        "p99_ms": round(percentile(took_ms, 0.99), 1),
+        "alerts": len(took_ms),
+    }
+
+
+if __name__ == "__main__":
+    answer(**main(**given()))

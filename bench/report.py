@@ -1,0 +1,116 @@
+"""From what was measured to figures, floors and a table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from bench.throughput import Rate
+
+BARE = "bare"
+MANY = "100000 vehicles"
+"""The names of two of the measurements of a round; the others are numbers of fences."""
+
+Round = Mapping[str, Rate]
+"""What was measured one after the other, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Something promised, and what came of it."""
+
+    what: str
+    measured: float
+    at_least: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the promise was kept."""
+        return self.measured >= self.at_least
+
+
+def pings_per_s(rounds: Sequence[Round], name: str) -> float:
+    """The median of the rounds."""
+    return median(each[name].pings_per_s for each in rounds)
+
+
+def relative(rounds: Sequence[Round], name: str, to: str) -> float:
+    """How fast one is as a part of another: the median of each round's own part.
+
+    What else the machine does changes from minute to minute; two neighbours of one round share it.
+    """
+    return median(each[name].pings_per_s / each[to].pings_per_s for each in rounds)
+
+
+def floors(rounds: Sequence[Round]) -> list[Floor]:
+    """The floors that these rounds can be held against."""
+    promised = (
+        ("1,000 fences, of the bare loop", "1000", BARE, 0.15),
+        ("10,000 sparse fences, of 100", "10000", "100", 0.70),
+        ("100,000 vehicles, of 10,000", MANY, "1000", 0.80),
+    )
+    return [
+        Floor(what, relative(rounds, name, to), least)
+        for what, name, to, least in promised
+        if all(name in each and to in each for each in rounds)
+    ]
+
+
+def figures(rounds: Sequence[Round], extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The document of `build/bench.json`. `extra`: latency and bytes, by number of fences."""
+    counts = [name for name in rounds[0] if name not in {BARE, MANY}]
+    document: dict[str, Any] = {
+        "bare_loop_pings_per_s": round(pings_per_s(rounds, BARE)),
+        "monitor": {
+            count: {
+                **_rates(rounds, count),
+                "ratio": round(relative(rounds, count, BARE), 3),
+                **extra.get(count, {}),
+            }
+            for count in counts
+        },
+    }
+    if MANY in rounds[0]:
+        ratio = round(relative(rounds, MANY, "1000"), 3)
+        document["vehicles"] = {
+            "10000": _rates(rounds, "1000"),
+            "100000": {**_rates(rounds, MANY), "ratio": ratio},
+        }
+    document["floors"] = [{**asdict(floor), "ok": floor.ok} for floor in floors(rounds)]
+    document["rounds"] = [
+        {name: {part: round(value) for part, value in rate._asdict().items()} for name, rate in each.items()}
+        for each in rounds
+    ]
+    return document
+
+
+def _rates(rounds: Sequence[Round], name: str) -> dict[str, int]:
+    per_cpu_s = median(each[name].pings_per_cpu_s for each in rounds)
+    return {"pings_per_s": round(pings_per_s(rounds, name)), "pings_per_cpu_s": round(per_cpu_s)}
+
+
+def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The table of a document, heading first."""
+    rates = sorted({int(rate) for one in document["monitor"].values() for rate in one.get("latency", {})})
+    heading = ("", "pings/s", "of bare", "pings/CPU s", *(f"p50/p99 ms at {rate:,}/s" for rate in rates))
+    table = [(*heading, "bytes a vehicle"), ("bare loop", f"{document['bare_loop_pings_per_s']:,}")]
+    for count, one in document["monitor"].items():
+        latency = (one.get("latency", {}).get(str(rate), {}) for rate in rates)
+        table.append(
+            (
+                f"{int(count):,} fences",
+                f"{one['pings_per_s']:,}",
+                f"{one['ratio']:.3f}",
+                f"{one['pings_per_cpu_s']:,}",
+                *(f"{found['p50_ms']:g} / {found['p99_ms']:g}" if found else "" for found in latency),
+                f"{one['bytes_per_vehicle']:,} JSON, {one['python_bytes_per_vehicle']:,} Python"
+                if "bytes_per_vehicle" in one
+                else "",
+            )
+        )
+    if "vehicles" in document:
+        many = document["vehicles"]["100000"]
+        table.append(("100,000 vehicles, 1,000 fences", f"{many['pings_per_s']:,}", "", f"{many['pings_per_cpu_s']:,}"))
+    return table
