@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 SPEED = 20.0
 PARTITIONS = 4
 VEHICLES = 60
+ORPHAN_LOOK_S = 0.5
 SETTLES_S = 20.0
 """Given to the monitor, after the last ping, to judge what is on its way."""
 STYLES = {5: "bold white on red", 4: "bold red", 3: "yellow", 2: "dim", 1: "dim"}
@@ -101,10 +102,19 @@ async def _show(console: Console, seconds: float | None, bootstrap: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     await topics.create(settings, topics.Profile.SIM, PARTITIONS)
+    orphaned = asyncio.create_task(_stop_without_parent(os.getppid(), stopping))
     try:
         return await _play(console, settings, seconds, stopping)
     finally:
+        orphaned.cancel()
         await topics.delete(settings)
+
+
+async def _stop_without_parent(parent: int, stopping: asyncio.Event) -> None:
+    """Whoever started us (make, a shell) may be killed and cannot say so: nobody would see the alerts any more."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(ORPHAN_LOOK_S)
+    stopping.set()
 
 
 async def _play(console: Console, settings: Settings, seconds: float | None, stopping: asyncio.Event) -> int:

@@ -182,7 +182,8 @@ class Settings(BaseSettings):
         description="How far before the committed offset (in arrivals) the log is replayed in silence at a start.",
     )
     max_batch: Annotated[int, Ge(1), Le(1_000_000)] = Field(
-        5000, description="Most records of one partition that are judged in one step."
+        1000,
+        description="Most records that are judged in one step; nothing else, not even a heartbeat, happens meanwhile.",
     )
     tick_interval_s: Annotated[float, Gt(0), Le(60)] = Field(
         5.0, description="How often the owner of a live partition appends a tick, which is what moves time on."

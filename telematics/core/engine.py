@@ -30,7 +30,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from geofences.geodesy import distance_m
 from telematics.core import visits
@@ -40,7 +40,7 @@ from telematics.core.motion import mend_stay, observe_interval, stay
 from telematics.core.quality import accuracy_of, has_fix, is_jump, is_too_fast
 from telematics.core.reports import file_odd, news, trim_ring
 from telematics.core.rules import RULES
-from telematics.core.rules.base import Rule, Trigger
+from telematics.core.rules.base import EveryFixRule, Rule, Trigger
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
 from telematics.core.state import RING_FIXES, DeviceState, FixPoint, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from geofences.index import FenceIndex
     from telematics.core.params import RuleSet
 
+_MOVING = Trigger.HEARD | Trigger.FIX
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
 
 
@@ -84,6 +85,10 @@ class MonitorEngine:
             if params.enabled:
                 self._rules[rule.id] = rule(params)
         self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
+        self._rules_on_every_fix = tuple(
+            cast("EveryFixRule", rule) for rule in self._rules.values() if rule.triggers & _MOVING
+        )
+        self._asked_on_every_fix = frozenset(rule.id for rule in self._rules_on_every_fix)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -267,7 +272,7 @@ class MonitorEngine:
         former.floor = max(former.floor, former.last_ts)
         state.primary, state.device = Device.TRACTOR, tractor
         state.fix = state.anchor = None
-        state.ring, state.suspects = [], []
+        state.ring, state.suspects, state.settled_in = [], [], None
         self._surroundings.look_around(state, ())
 
     def _astray(self, state: VehicleState, device: DeviceState, ping: Ping, at: int, reason: Quarantine) -> Outcome:
@@ -393,9 +398,11 @@ class MonitorEngine:
             triggers |= Trigger.STANDING
         if len(state.ring) > RING_FIXES:
             trim_ring(state)
-        changes = self._place(state, hits, fix, at)
+        changes = () if hits == state.settled_in else self._place(state, hits, fix, at)
         if changes:
             triggers |= Trigger.VISITS
+        if triggers == _MOVING and self._concerns_nobody(state, ping, fix):
+            return Outcome.ACCEPTED
         self._ask(
             self._facts(state, ping, at, late=ping.buffered, triggers=triggers, stopped_s=stopped_s, changes=changes)
         )
@@ -411,17 +418,25 @@ class MonitorEngine:
     # -- e. place --------------------------------------------------------------------------------------------------
 
     def _place(self, state: VehicleState, hits: Hits, fix: FixPoint, at: int) -> tuple[VisitChange, ...]:
-        if hits or state.hits:
-            hits = self._surroundings.applicable(state, hits, fix.ts)
-            self._surroundings.look_around(state, hits)
-        elif not state.visits:
-            return ()
-        inside = self._surroundings.followed(hits)
-        if not inside and not state.visits:
-            return ()
-        return visits.at_fix(self._scope, state, fix, inside, at)
+        applicable = self._surroundings.applicable(state, hits, fix.ts)
+        self._surroundings.look_around(state, applicable)
+        inside = self._surroundings.followed(applicable)
+        changes = visits.at_fix(self._scope, state, fix, inside, at) if inside or state.visits else ()
+        state.settled_in = hits if self._surroundings.is_settled(state, hits, inside) else None
+        return changes
 
     # -- f. rules --------------------------------------------------------------------------------------------------
+
+    def _concerns_nobody(self, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
+        """Whether a plain fix of a moving truck changes nothing but its position: nine in ten do."""
+        if ping.events or ping.buffered or ping.power_v is not None or self._scope.tracer is not None:
+            return False
+        if not state.remembering <= self._asked_on_every_fix:
+            return False
+        for rule in self._rules_on_every_fix:  # noqa: SIM110 - a generator costs as much as what it asks
+            if not rule.indifferent(self._scope, state, ping, fix):
+                return False
+        return True
 
     def _ask(self, facts: Facts) -> None:
         remembering = facts.state.remembering

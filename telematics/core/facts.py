@@ -167,6 +167,11 @@ class Facts:
         code = event_code(self.ping.device, event)
         return min((ts for ts, known in self.state.events if known == code and ts >= self.ts), default=None)
 
+    def told_twice(self, event: DeviceEvent) -> bool:
+        """Whether two devices of the combination are remembered to have reported `event` at this very instant."""
+        found = [code for ts, code in self.state.events if ts == self.ts and code.rpartition(":")[2] == event.value]
+        return len(found) > 1
+
     def note(self, rule: Rule, subject: str, verdict: Verdict, **details: Any) -> None:
         """Say what the rule concluded; only `telematics explain` listens."""
         tracer = self.scope.tracer

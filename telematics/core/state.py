@@ -114,14 +114,15 @@ class VehicleState:
     episodes: dict[Key, Episode] = field(default_factory=dict)
     deadlines: dict[Key, int] = field(default_factory=dict)
     memory: dict[Key, Any] = field(default_factory=dict)
-    # Derived, never in a snapshot: the trip in force, what the last fix stood in, which rules
-    # remember something, and the queued timer entries.
+    # Derived, never in a snapshot: the trip in force, what the last fix stood in, with which hits
+    # nothing changes (`settled_in`), which rules remember something, and the queued timer entries.
     trip: Trip | None = None
     hits: tuple[int, ...] | None = None
     risk: int = 0
     corridor: int | None = None
     places: tuple[int, ...] = ()
     dead_zone: int | None = None
+    settled_in: tuple[int, ...] | None = None
     remembering: frozenset[str] = frozenset()
     queued: dict[Key, int] = field(default_factory=dict)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geofences.model import FenceKind
+from geofences.transitions import State
 from telematics.core import visits
 
 if TYPE_CHECKING:
@@ -67,6 +68,14 @@ class Surroundings:
     def followed(self, hits: Hits) -> set[int]:
         """The numbers of the fences a point is inside of whose visits are followed."""
         return {code >> 1 for code in hits if code & 1} & self._tracked
+
+    def is_settled(self, state: VehicleState, hits: Hits, inside: set[int]) -> bool:
+        """Whether another fix with the same hits changes nothing: inside for good wherever it is inside, nowhere else."""
+        return (
+            len(state.visits) == len(inside)
+            and self._conditional.isdisjoint(code >> 1 for code in hits)
+            and all(visit.state == State.INSIDE for visit in state.visits.values())
+        )
 
     def look_around(self, state: VehicleState, hits: Hits) -> None:
         """Note in the state what its last good fix stands in. `hits`: the applicable ones."""

@@ -29,7 +29,7 @@ def tracked(fences: Iterable[Fence]) -> frozenset[int]:
     return frozenset(
         number
         for number, fence in enumerate(fences)
-        if not _WATCHED.isdisjoint(fence.detect) or (fence.kind is FenceKind.NO_STOP and Detect.STOP in fence.detect)
+        if not _WATCHED.isdisjoint(fence.detect) or fence.kind is FenceKind.NO_STOP
     )
 
 

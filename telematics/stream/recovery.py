@@ -7,6 +7,7 @@ where the log does may begin inside an episode, and the engine is told so.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,12 +45,15 @@ async def rebuild(
         partition.lag = Lag((await reader.ends())[partition.number])
         reader.seek({partition.number: window.start})
         async for _, records in reader.until({partition.number: window.end}):
-            batch, _rejects = partition.decode(records)
-            partition.count_rebuild(engine.step(batch))
-            done = records[-1].offset + 1 - window.start
-            partition.progress = f"{done} of {window.end - window.start} records"
-            if partition.taken.is_set():
-                return
+            for first in range(0, len(records), settings.max_batch):
+                part = records[first : first + settings.max_batch]
+                batch, _rejects = partition.decode(part)
+                partition.count_rebuild(engine.step(batch))
+                done = part[-1].offset + 1 - window.start
+                partition.progress = f"{done} of {window.end - window.start} records"
+                await asyncio.sleep(0)  # heartbeats and the other partitions' pings have their turn
+                if partition.taken.is_set():
+                    return
     partition.run_from(engine, window.end)
     log.info("running", partition=partition.number, offset=window.end, truncated=window.truncated)
 

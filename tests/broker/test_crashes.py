@@ -106,3 +106,27 @@ async def test_a_monitor_waits_for_its_broker(own_broker: Callable[[], LocalBrok
         await asyncio.to_thread(broker.start)
         await monitor.until_caught_up()
     assert encoded(await all_alerts(settings)) == scene.expected
+
+
+async def test_a_stop_without_a_broker_keeps_its_deadline(
+    own_broker: Callable[[], LocalBroker], topic_prefix: str
+) -> None:
+    """Asked to stop while the broker is away, the monitor ends; what it could not commit is judged again later."""
+    broker = await asyncio.to_thread(own_broker)
+    settings = await simulated_topics(broker.bootstrap, topic_prefix, PARTITIONS, max_batch=50, shutdown_deadline_s=2.0)
+    scene = world(14)
+    await write(settings, scene.log)
+    async with running(settings, fences()) as monitor:
+
+        async def busy() -> bool:
+            monitor.checks()
+            return monitor.count("telematics_pings_total", outcome="accepted") > 0
+
+        await eventually(busy, "it is in the midst of its work")
+        await asyncio.to_thread(broker.kill)
+        async with asyncio.timeout(30):
+            await monitor.stop()
+    await asyncio.to_thread(broker.start)
+    async with running(settings, fences()) as monitor:
+        await monitor.until_caught_up()
+    assert encoded(await all_alerts(settings)) == scene.expected

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 
 import psutil
+import pytest
 
 DEMO = [sys.executable, "-m", "simulators", "demo"]
 # The demo takes 60 s and starts a broker; the limit only tells a hang from a busy machine.
@@ -44,9 +46,10 @@ def test_too_short_a_demo_says_so(bootstrap: str) -> None:
     assert not [name for name in listed if name.startswith("demo-")]
 
 
-def test_a_killed_demo_leaves_nothing_behind() -> None:
-    """After kill -9 of the demo its broker's processes, port and folder are gone."""
-    with subprocess.Popen(DEMO, stdout=subprocess.PIPE, text=True, start_new_session=True) as demo:
+@pytest.mark.parametrize("command", [DEMO, ["sh", "-c", f"{shlex.join(DEMO)}; true"]], ids=["demo", "its parent"])
+def test_a_killed_demo_leaves_nothing_behind(command: list[str]) -> None:
+    """After kill -9 of the demo, or of what started it, its processes, port and folder are gone."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as demo:
         try:
             assert demo.stdout is not None
             said = next(line for line in demo.stdout if line.startswith("Kafka "))

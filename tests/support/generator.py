@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -319,7 +320,7 @@ def run(engine: MonitorEngine, inputs: list[Input], cuts: Iterable[int] = ()) ->
     """Feed inputs to an engine, cut into batches before these positions."""
     came = Run()
     edges = [0, *sorted(set(cuts)), len(inputs)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         came.add(engine.step(batch_of(inputs[first:last], first)))
     return came
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from telematics.core.facts import Facts
+    from telematics.core.facts import Facts, Scope
+    from telematics.core.state import FixPoint, VehicleState
+    from telematics.model import Ping
 
 
 class Params(BaseModel):
@@ -87,3 +89,13 @@ class Rule(Protocol):
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """A deadline set for `subject` has come and was not moved or lifted since."""
+
+
+class EveryFixRule(Rule, Protocol):
+    """A rule that every good fix concerns (triggers FIX or HEARD): it can tell when it does not, at a fraction."""
+
+    def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
+        """Whether `on_facts` would certainly do nothing on this plain fix of a moving truck: no events, no visits.
+
+        It saves work and decides nothing: answering False always is correct.
+        """

@@ -11,8 +11,9 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
 if TYPE_CHECKING:
-    from telematics.core.facts import Facts
-    from telematics.core.state import FixPoint
+    from telematics.core.facts import Facts, Scope
+    from telematics.core.state import FixPoint, VehicleState
+    from telematics.model import Ping
 
 JUMP, ODOMETER = "position", "odometer"
 
@@ -42,8 +43,8 @@ class ImplausibleJump:
 
     def __init__(self, params: ImplausibleJumpParams) -> None:
         self.params = params
-        # Nearer than this in both degrees is nearer than the distance (111.7 km is the longest degree, and sqrt(2)).
-        self._near_deg = params.compare_over_m / 111_700.0 / 1.4143
+        # No degree, of latitude or longitude, is longer than 111.7 km.
+        self._near_deg2 = (params.compare_over_m / 111_700.0) ** 2
         self._compare_km = params.compare_over_m / 1000.0
 
     def on_facts(self, facts: Facts) -> None:
@@ -65,12 +66,24 @@ class ImplausibleJump:
         base = facts.recall(self, ODOMETER)
         if base is None or ping.odometer_km < base[0]:
             facts.remember(self, ODOMETER, [ping.odometer_km, fix.lon, fix.lat, facts.ts])
-        elif (
-            ping.odometer_km - base[0] >= self._compare_km
-            or abs(fix.lon - base[1]) >= self._near_deg
-            or abs(fix.lat - base[2]) >= self._near_deg
-        ):
+        elif not self._is_near(base, ping.odometer_km, fix):
             self._compare(facts, fix, ping.odometer_km, base)
+
+    def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
+        """No jump to end, and the odometer not far enough for a comparison."""
+        if (self.id, JUMP) in state.memory:
+            return False
+        if ping.odometer_km is None:
+            return True
+        base = state.memory.get((self.id, ODOMETER))
+        return base is not None and ping.odometer_km >= base[0] and self._is_near(base, ping.odometer_km, fix)
+
+    def _is_near(self, base: list[float], odometer_km: float, fix: FixPoint) -> bool:
+        """Whether neither odometer nor position can be `compare_over_m` away from where the comparison began."""
+        return (
+            odometer_km - base[0] < self._compare_km
+            and (fix.lon - base[1]) ** 2 + (fix.lat - base[2]) ** 2 < self._near_deg2
+        )
 
     def _on_jump(self, facts: Facts) -> None:
         state, ping = facts.state, facts.ping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from geofences.model import Detect, FenceKind
+from geofences.model import FenceKind
 from geofences.transitions import State
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
@@ -53,7 +53,7 @@ class NoStopZone:
             if number is None:
                 continue
             fence = scope.fences.fences[number]
-            if fence.kind is not FenceKind.NO_STOP or Detect.STOP not in fence.detect or visit.state not in STANDING_IN:
+            if fence.kind is not FenceKind.NO_STOP or visit.state not in STANDING_IN:
                 continue
             start = max(anchor.ts, visit.since)
             stopped_s = (facts.ts - start) / 1000.0

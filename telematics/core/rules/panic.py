@@ -36,8 +36,8 @@ class Panic:
         self.params = params
 
     def on_facts(self, facts: Facts) -> None:
-        if DeviceEvent.PANIC not in facts.events:
-            return
+        if DeviceEvent.PANIC not in facts.events or facts.told_twice(DeviceEvent.PANIC):
+            return  # one press that two devices tell of is one press, also when the second is late
         joins_ms = self.params.joins_s * 1000
         presses, last_ts = facts.recall(self) or (0, facts.ts)
         thresholds = {"joins_s": self.params.joins_s}

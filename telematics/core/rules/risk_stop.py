@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from geofences.model import Detect
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
@@ -44,8 +43,6 @@ class RiskStop:
             standing.end(facts, self)
         anchor, corridor = state.anchor, state.corridor
         if not facts.stopped_s or anchor is None or corridor is None or state.risk < params.risk:
-            return
-        if Detect.STOP not in facts.scope.fences.fences[corridor].detect:
             return
         warning_s = standing.needed_s(facts, params.stopped_s)
         high_s = max(params.high_s, warning_s)

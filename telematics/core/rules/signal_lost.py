@@ -10,7 +10,12 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
 
 if TYPE_CHECKING:
-    from telematics.core.facts import Facts
+    from telematics.core.facts import Facts, Scope
+    from telematics.core.state import FixPoint, VehicleState
+    from telematics.model import Ping
+
+
+_KEY = ("signal_lost", "")
 
 
 class SignalLostParams(RuleParams):
@@ -55,14 +60,31 @@ class SignalLost:
         elif state.ignition is False and facts.ts - state.ignition_ts >= self.params.parked_s * 1000:
             facts.note(self, "", Verdict.HELD, by="ignition off")
             facts.disarm(self)
-        else:
-            facts.arm(self, "", state.device.heard_at + self._hint_ms(facts) + self._head_start_ms(facts))
+        elif not self._is_armed(facts.scope, state):
+            facts.arm(self, "", state.device.heard_at + self._wait_ms(facts.scope, state))
+
+    def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
+        """Nothing to end, and a deadline that is early enough."""
+        return (
+            (state.ignition is True or (fix.speed_kmh > scope.motion.moving_kmh and state.ignition is None))
+            and _KEY not in state.episodes
+            and self._is_armed(scope, state)
+        )
+
+    def _is_armed(self, scope: Scope, state: VehicleState) -> bool:
+        """Whether a deadline is set that does not come too late.
+
+        One that comes early finds nothing and sets the next: a truck that is heard costs one deadline per wait, not one
+        per ping.
+        """
+        due = state.deadlines.get(_KEY)
+        return due is not None and due <= state.device.heard_at + self._wait_ms(scope, state)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
-        device = facts.state.device
-        silent_ms = facts.at - device.heard_at
-        counted_ms = silent_ms - self._head_start_ms(facts)
-        stages = self._stages_ms(facts)
+        scope, state = facts.scope, facts.state
+        silent_ms = facts.at - state.device.heard_at
+        counted_ms = silent_ms - self._head_start_ms(scope, state)
+        stages = self._stages_ms(state)
         reached = [(severity, after) for severity, after in stages if counted_ms >= after]
         if reached:
             severity, after_ms = reached[-1]
@@ -88,22 +110,30 @@ class SignalLost:
             self,
             severity=severity,
             start=device.last_ts,
-            event_time=device.last_ts + after_ms + self._head_start_ms(facts),
+            event_time=device.last_ts + after_ms + self._head_start_ms(facts.scope, state),
             facts=evidence,
-            thresholds={"silent_s": after_ms / 1000.0, "head_start_s": self._head_start_ms(facts) / 1000.0},
+            thresholds={
+                "silent_s": after_ms / 1000.0,
+                "head_start_s": self._head_start_ms(facts.scope, state) / 1000.0,
+            },
             fence=zone if zone is not None else state.corridor,
             args={"silent_s": silent_ms / 1000.0},
         )
 
-    def _hint_ms(self, facts: Facts) -> int:
-        params = self.params
-        k = params.risky_factor if facts.state.risk >= params.risk else 1.0
-        return round(k * (params.intervals * facts.state.device.interval_s + params.slack_s) * 1000)
+    def _wait_ms(self, scope: Scope, state: VehicleState) -> int:
+        """How long a silence lasts before it is told for the first time."""
+        hint = self._hint_ms(state)
+        return hint if state.dead_zone is None else hint + self._head_start_ms(scope, state)
 
-    def _stages_ms(self, facts: Facts) -> tuple[tuple[Severity, int], ...]:
+    def _hint_ms(self, state: VehicleState) -> int:
         params = self.params
-        k = params.risky_factor if facts.state.risk >= params.risk else 1.0
-        hint = self._hint_ms(facts)
+        k = params.risky_factor if state.risk >= params.risk else 1.0
+        return round(k * (params.intervals * state.device.interval_s + params.slack_s) * 1000)
+
+    def _stages_ms(self, state: VehicleState) -> tuple[tuple[Severity, int], ...]:
+        params = self.params
+        k = params.risky_factor if state.risk >= params.risk else 1.0
+        hint = self._hint_ms(state)
         # A device that reports rarely must not be called lost before its next report is due.
         return (
             (Severity.HINT, hint),
@@ -111,9 +141,8 @@ class SignalLost:
             (Severity.HIGH, max(round(k * params.high_s * 1000), 2 * hint)),
         )
 
-    def _head_start_ms(self, facts: Facts) -> int:
-        zone = facts.state.dead_zone
-        if zone is None:
+    def _head_start_ms(self, scope: Scope, state: VehicleState) -> int:
+        if state.dead_zone is None:
             return 0
-        usual_s = facts.scope.fences.fences[zone].usual_crossing_s or 0.0
+        usual_s = scope.fences.fences[state.dead_zone].usual_crossing_s or 0.0
         return round(self.params.crossings * usual_s * 1000)

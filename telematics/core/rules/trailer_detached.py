@@ -33,7 +33,7 @@ class TrailerDetached:
         self.params = params
 
     def on_facts(self, facts: Facts) -> None:
-        if DeviceEvent.TRAILER_DETACHED in facts.events:
+        if DeviceEvent.TRAILER_DETACHED in facts.events and not facts.told_twice(DeviceEvent.TRAILER_DETACHED):
             yard = facts.place_of(YARDS)
             if yard is not None:
                 facts.note(self, "", Verdict.HELD, by=facts.place_name())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from geofences.model import Detect, FenceKind
+from geofences.model import FenceKind
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.core.rules.no_stop_zone import STANDING_IN
@@ -75,15 +75,14 @@ class UnscheduledStop:
 
     def _stricter_rule(self, facts: Facts) -> str | None:
         state, scope = facts.state, facts.scope
-        corridor = state.corridor if state.risk >= self.params.stricter_from_risk else None
-        if corridor is not None and Detect.STOP in scope.fences.fences[corridor].detect:
+        if state.risk >= self.params.stricter_from_risk:
             return "risk_stop judges here"
         for fence_id, visit in state.visits.items():
             number = scope.number_of.get(fence_id)
             if number is None or visit.state not in STANDING_IN:
                 continue
             fence = scope.fences.fences[number]
-            if fence.kind is FenceKind.NO_STOP and Detect.STOP in fence.detect:
+            if fence.kind is FenceKind.NO_STOP:
                 return "no_stop_zone judges here"
         return None
 

@@ -11,7 +11,33 @@ import geofences
 import telematics.core
 
 FORBIDDEN = frozenset(
-    ["aiokafka", "asyncio", "datetime", "http", "io", "logging", "multiprocessing", "os", "prometheus_client", "random", "secrets", "select", "signal", "socket", "sqlalchemy", "ssl", "structlog", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid", "warnings"]
+    [
+        "aiokafka",
+        "asyncio",
+        "datetime",
+        "http",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "prometheus_client",
+        "random",
+        "secrets",
+        "select",
+        "signal",
+        "socket",
+        "sqlalchemy",
+        "ssl",
+        "structlog",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+        "uuid",
+        "warnings",
+    ]
 )
 # The one reader of files: the rules' parameters, before there is an engine.
 READS_FILES = {"params.py"}

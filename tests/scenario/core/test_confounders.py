@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -168,9 +169,10 @@ def _from_a_cell_tower(truck: Truck) -> None:
 @CADENCES
 @pytest.mark.parametrize("bad_fix", [_flipped, _from_a_cell_tower])
 @pytest.mark.parametrize("km", [25, 30, 85])
-def test_c23_one_bad_fix_is_a_record_and_never_moves_the_truck(every_s: int, bad_fix: object, km: float) -> None:
+def test_c23_one_bad_fix_is_a_record_and_never_moves_the_truck(
+    every_s: int, bad_fix: Callable[[Truck], None], km: float
+) -> None:
     """C23: a flipped sign or a cell tower's position 10 km off: severity 1, no exit, no end of a stop."""
-    assert callable(bad_fix)
     story = Story()
     truck = story.truck(every_s=every_s).arriving(km - 3.6)
     truck.drive(km)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from telematics.model import Device, DeviceEvent
@@ -14,7 +16,7 @@ DETACHED, ATTACHED = DeviceEvent.TRAILER_DETACHED, DeviceEvent.TRAILER_ATTACHED
 PANIC = DeviceEvent.PANIC
 
 
-def _at(truck: Truck, at_s: float, *events: DeviceEvent, **fields: object) -> Truck:
+def _at(truck: Truck, at_s: float, *events: DeviceEvent, **fields: Any) -> Truck:
     truck.now_s = at_s
     return truck.send(*events, **fields)
 

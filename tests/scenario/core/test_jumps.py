@@ -65,9 +65,9 @@ def test_fixes_that_jump_about_never_move_the_vehicle() -> None:
     for km in (200, 400, 600, 800, 1000, 1200):
         truck.km = km
         truck.flag(10)
-    state = story.told and story.engine.vehicle("T1")
-    assert state is not None
     assert story.told.quarantined[Quarantine.IMPLAUSIBLE_JUMP] == 6
+    state = story.engine.vehicle("T1")
+    assert state is not None
     assert state.fix is not None
     assert state.fix.ts < truck.sent[-6][1].ts
 
@@ -79,7 +79,7 @@ def test_positions_that_move_while_the_odometer_stands_are_a_warning() -> None:
     truck.drive(6, odometer_km=1000.0)
     for _ in range(40):
         truck.flag(10, kmh=72, odometer_km=1000.0 + truck.km - 6.0)
-    raised, cleared = story.tells(f"""
+    raised, _ = story.tells(f"""
         4:20        {RULE} raised  3 odometer
         8:20..9:20  {RULE} cleared 3 odometer
     """).of(RULE)

@@ -72,7 +72,7 @@ def test_its_parameters_have_defaults_and_refuse_nonsense(rule: type[Rule]) -> N
             with pytest.raises(ValueError, match="finite"):
                 rule.Params.model_validate({name: float("inf")})
     with pytest.raises(ValueError, match="frozen"):
-        params.enabled = False
+        params.enabled = False  # type: ignore[misc]
 
 
 @each_rule
@@ -160,7 +160,11 @@ def test_it_tells_explain_what_it_concluded(rule: type[Rule]) -> None:
     """With a tracer set each raise and clearing is noted; without one nothing differs."""
     noted: Counter[tuple[str, Verdict]] = Counter()
     engine = MonitorEngine(INDEX, RULE_SET)
-    engine.tracer = lambda vehicle, at, rule_id, subject, verdict, details: noted.update([(rule_id, verdict)])
+
+    def note(_vehicle: str, _at: int, rule_id: str, _subject: str, verdict: Verdict, _details: object) -> None:
+        noted[rule_id, verdict] += 1
+
+    engine.tracer = note
     told = _of(rule, run(engine, _day().inputs).alerts)
     assert told == _of(rule, _told())
     raised = [alert for alert in told if alert.event in {AlertEvent.RAISED, AlertEvent.ESCALATED}]
