@@ -57,9 +57,9 @@ async def write_load(bootstrap: str, prefix: str, pings: int, convoy: int = 1) -
     return Load(prefix, vehicles, written, steady_from)
 
 
-def fleet(convoy: int = 1) -> Iterator[Record]:
+def fleet(convoy: int = 1, trucks: int = TRUCKS) -> Iterator[Record]:
     """The records of the simulated trucks without end, each vehicle's as often as its convoy has members."""
-    for record in records(FleetPlan(vehicles=TRUCKS, seed=SEED, duration_ms=None, partitions=PARTITIONS)):
+    for record in records(FleetPlan(vehicles=trucks, seed=SEED, duration_ms=None, partitions=PARTITIONS)):
         yield record
         if record.kind in {Kind.PING, Kind.TRIP} and record.key is not None:
             yield from (member(record, record.key, number) for number in range(1, convoy))

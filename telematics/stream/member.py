@@ -88,12 +88,32 @@ class Member:
             self._spawn(self._probe())
             if profile is Profile.LIVE:
                 self._spawn(tick(self._settings, self.assignment.held.keys, self._link))
-            while not self._stopping.is_set():
-                await self._turn()
+            await self._until_stopped()
         finally:
             await self._close()
         if self._failure is not None:
             raise self._failure
+
+    async def _until_stopped(self) -> None:
+        """Judge until stopped; what is in hand then has its share of the deadline to become durable."""
+        judging = asyncio.ensure_future(self._judge())
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({judging, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({judging}, timeout=self._settings.shutdown_deadline_s * _SETTLE_SHARE)
+            if judging.done():
+                judging.result()
+            else:
+                log.warning("stopped_unsettled", partitions=sorted(self.assignment.held))
+        finally:
+            judging.cancel()
+            stopped.cancel()
+
+    async def _judge(self) -> None:
+        while not self._stopping.is_set():
+            await self._turn()
+        async with self.assignment.busy:
+            await self._settle(list(self.assignment.held.values()))
 
     # One turn: fetch, judge, settle.
 
@@ -230,15 +250,10 @@ class Member:
     async def _close(self) -> None:
         started = time.monotonic()
         self._closing = True
-        try:
-            async with asyncio.timeout(self._settings.shutdown_deadline_s * _SETTLE_SHARE), self.assignment.busy:
-                await self._settle(list(self.assignment.held.values()))
-        except TimeoutError:
-            log.warning("stopped_unsettled", partitions=sorted(self.assignment.held))
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        left_s = max(1.0, self._settings.shutdown_deadline_s - (time.monotonic() - started))
+        left_s = self._settings.shutdown_deadline_s * (1 - _SETTLE_SHARE)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await asyncio.gather(

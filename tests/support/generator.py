@@ -8,7 +8,7 @@ some rule has proved nothing: `Coverage.require` says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
@@ -316,7 +316,7 @@ class Run:
         return [encode_alert(alert) for alert in self.alerts]
 
 
-def run(engine: MonitorEngine, inputs: list[Input], cuts: Iterable[int] = ()) -> Run:
+def run(engine: MonitorEngine, inputs: Sequence[Input], cuts: Iterable[int] = ()) -> Run:
     """Feed inputs to an engine, cut into batches before these positions."""
     came = Run()
     edges = [0, *sorted(set(cuts)), len(inputs)]

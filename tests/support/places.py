@@ -33,7 +33,7 @@ FENCES = (
     Fence(id="dock", kind=FenceKind.CUSTOMER, shape=circle(10, 300)),
     Fence(id="workshop", kind=FenceKind.WORKSHOP, shape=circle(15, 300)),
     Fence(id="risky", kind=FenceKind.HIGH_RISK_CORRIDOR, risk=4, shape=along(20, 60)),
-    Fence(id="mined", kind=FenceKind.NO_STOP, shape=circle(30, 500)),
+    Fence(id="mined", kind=FenceKind.NO_STOP, shape=circle(30, 500), min_outside_s=120),
     Fence(id="plaza", kind=FenceKind.TOLL, shape=circle(40, 150), approach_m=1000),
     Fence(id="post", kind=FenceKind.INSPECTION, shape=circle(45, 200)),
     Fence(id="pumps", kind=FenceKind.AUTHORISED_STOP, shape=circle(50, 200)),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from typing import Any
@@ -35,7 +36,7 @@ Input = tuple[int, Ping | None]
 _LINE = re.compile(r"(-?[\d:]+)(?:\.\.(-?[\d:]+))?\s+(\S+)\s+(\S+)\s+(\d)(?:\s+(\S+))?$")
 
 
-def batch_of(inputs: list[Input], first_offset: int = 0) -> Batch:
+def batch_of(inputs: Sequence[Input], first_offset: int = 0) -> Batch:
     """Inputs as the engine takes them."""
     offsets = list(range(first_offset, first_offset + len(inputs)))
     return Batch(offsets, [arrival for arrival, _ in inputs], [ping for _, ping in inputs])

@@ -190,12 +190,17 @@ def metres_outside(
     drawn, asked = shapely.geometry.shape(feature["geometry"]), feature["properties"]
     if "radius_m" in asked:
         centre = np.full_like(lon, drawn.x), np.full_like(lat, drawn.y)
-        return np.maximum(0.0, np.asarray(GEOD.inv(*centre, lon, lat)[2]) - asked["radius_m"])
+        return _beyond(np.asarray(GEOD.inv(*centre, lon, lat)[2]), asked["radius_m"])
     middle = drawn.centroid
     plane = Transformer.from_crs("EPSG:4326", f"+proj=aeqd +lat_0={middle.y} +lon_0={middle.x}", always_xy=True)
     # An edge is straight in degrees; cut into pieces of some 20 m it is so in the plane as well.
     flat: BaseGeometry = shapely.transform(shapely.segmentize(drawn, 0.0002), plane.transform, interleaved=False)
     metres: NDArray[np.float64] = shapely.distance(flat, shapely.points(*plane.transform(lon, lat)))
     if "buffer_m" in asked:
-        return np.maximum(0.0, metres - asked["buffer_m"])
+        return _beyond(metres, asked["buffer_m"])
     return np.where(shapely.intersects_xy(drawn, lon, lat), 0.0, metres)
+
+
+def _beyond(metres: NDArray[np.float64], radius_m: float) -> NDArray[np.float64]:
+    beyond: NDArray[np.float64] = np.maximum(0.0, metres - radius_m)
+    return beyond

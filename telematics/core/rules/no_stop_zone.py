@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from telematics.core.facts import Facts
 
 
-STANDING_IN = (State.INSIDE, State.LEAVING)
-
-
 class NoStopZoneParams(RuleParams):
     """When a stand in a no-stop zone counts."""
 
@@ -53,7 +50,7 @@ class NoStopZone:
             if number is None:
                 continue
             fence = scope.fences.fences[number]
-            if fence.kind is not FenceKind.NO_STOP or visit.state not in STANDING_IN:
+            if fence.kind is not FenceKind.NO_STOP or visit.state != State.INSIDE:
                 continue
             start = max(anchor.ts, visit.since)
             stopped_s = (facts.ts - start) / 1000.0

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from geofences.model import FenceKind
+from geofences.transitions import State
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
-from telematics.core.rules.no_stop_zone import STANDING_IN
 from telematics.model import Severity
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class UnscheduledStop:
             return "risk_stop judges here"
         for fence_id, visit in state.visits.items():
             number = scope.number_of.get(fence_id)
-            if number is None or visit.state not in STANDING_IN:
+            if number is None or visit.state != State.INSIDE:
                 continue
             fence = scope.fences.fences[number]
             if fence.kind is FenceKind.NO_STOP:

@@ -211,3 +211,15 @@ def test_a_stricter_stop_rule_silences_the_milder_one() -> None:
     assert story.told.of("risk_stop")
     assert story.told.of("no_stop_zone")
     story.tells_nothing("unscheduled_stop")
+
+
+def test_a_truck_found_standing_elsewhere_does_not_stand_in_the_no_stop_zone_it_vanished_from() -> None:
+    """Inside is where the fixes are: a zone left unseen has no stand at the hide-out, though its exit is unproven yet."""
+    story = Story()
+    truck = story.truck(every_s=30).arriving(30).stand(120).wait(1200)
+    truck.km, truck.north_m = 34, 6000.0
+    truck.stand(600)
+    story.tells("""
+         1:00         no_stop_zone raised  4 mined
+        22:00..23:00  no_stop_zone cleared 4 mined
+    """)

@@ -1,0 +1,65 @@
+"""From rounds to figures and floors."""
+
+from __future__ import annotations
+
+from bench.report import BARE, MANY, figures, floors, rows
+from bench.throughput import Rate
+
+
+def _round(speed: float, **parts: float) -> dict[str, Rate]:
+    """A round on a machine of this speed: what each measurement reaches of the bare loop."""
+    named = {"100": 0.2, "1000": 0.2, "10000": 0.18, MANY: 0.17} | parts
+    return {BARE: Rate(speed, speed)} | {name: Rate(speed * part, 2 * speed * part) for name, part in named.items()}
+
+
+def test_a_slow_round_changes_no_ratio() -> None:
+    """Each round is held against its own bare loop: a machine busy in one of three changes nothing."""
+    rounds = [_round(200_000), _round(50_000), _round(220_000)]
+    assert {floor.what: round(floor.measured, 3) for floor in floors(rounds)} == {
+        "1,000 fences, of the bare loop": 0.2,
+        "10,000 sparse fences, of 100": 0.9,
+        "100,000 vehicles, of 10,000": 0.85,
+    }
+    assert all(floor.ok for floor in floors(rounds))
+    assert figures(rounds, {})["bare_loop_pings_per_s"] == 200_000
+
+
+def test_a_missed_floor_is_told() -> None:
+    """Below what is promised a floor fails, and the document says so."""
+    rounds = [_round(200_000, **{"1000": 0.149, "10000": 0.139, MANY: 0.118})]
+    assert [floor.ok for floor in floors(rounds)] == [False, False, False]
+    assert [floor["ok"] for floor in figures(rounds, {})["floors"]] == [False, False, False]
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    """A quick run without the many vehicles has neither their floor nor their section."""
+    rounds = [{name: value for name, value in _round(1000).items() if name != MANY}]
+    assert "vehicles" not in figures(rounds, {})
+    assert len(floors(rounds)) == 2
+
+
+def test_the_document_has_the_promised_keys() -> None:
+    """`build/bench.json` names its figures as the issue does."""
+    latency = {"2000": {"p50_ms": 8.0, "p99_ms": 20.0}, "10000": {"p50_ms": 9.0, "p99_ms": 40.0}}
+    extra = {"1000": {"latency": latency, "bytes_per_vehicle": 900, "python_bytes_per_vehicle": 3000}}
+    document = figures([_round(200_000)], extra)
+    assert list(document["monitor"]) == ["100", "1000", "10000"]
+    assert document["monitor"]["1000"] == {
+        "pings_per_s": 40_000,
+        "pings_per_cpu_s": 80_000,
+        "ratio": 0.2,
+        "latency": latency,
+        "bytes_per_vehicle": 900,
+        "python_bytes_per_vehicle": 3000,
+    }
+    assert document["vehicles"]["100000"] == {"pings_per_s": 34_000, "pings_per_cpu_s": 68_000, "ratio": 0.85}
+
+
+def test_the_table_has_a_column_for_every_rate() -> None:
+    """What was measured at some numbers of fences only leaves the cells of the others empty."""
+    latency = {"10000": {"p50_ms": 9.0, "p99_ms": 40.0}, "2000": {"p50_ms": 8.0, "p99_ms": 20.0}}
+    heading, *body = rows(figures([_round(1000)], {"1000": {"latency": latency}}))
+    assert heading[4:6] == ("p50/p99 ms at 2,000/s", "p50/p99 ms at 10,000/s")
+    cells = {row[0]: row[4:6] for row in body}
+    assert cells["1,000 fences"] == ("8 / 20", "9 / 40")
+    assert cells["100 fences"] == ("", "")
