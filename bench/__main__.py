@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -57,7 +58,7 @@ class Extent:
         return loads + self.rounds * (1 + len(self.fences) + self.many) + len(self.fences) + latencies
 
 
-FULL = Extent(300_000, 3, (100, 1_000, 10_000), many=True, latency_fences=(100, 1_000, 10_000), latency_s=8.0)
+FULL = Extent(300_000, 2, (100, 1_000, 10_000), many=True, latency_fences=(100, 1_000, 10_000), latency_s=6.0)
 QUICK = Extent(60_000, 1, (100, 1_000, 10_000), many=False, latency_fences=(1_000,), latency_s=4.0)
 
 
@@ -71,6 +72,8 @@ class Bench:
         self._progress = progress
         self._task = progress.add_task("bench", total=extent.steps)
         self._prefixes: list[str] = []
+        self.took_s: dict[str, float] = {}
+        """How long each step took: where the bench's own time goes."""
 
     def run(self) -> tuple[list[Round], dict[str, dict[str, Any]]]:
         """The rounds; and latency and bytes, by number of fences."""
@@ -83,7 +86,7 @@ class Bench:
             rounds = [self._round(number, load, many) for number in range(extent.rounds)]
             extra: dict[str, dict[str, Any]] = {str(count): self._memory(load, count) for count in extent.fences}
             for count in extent.latency_fences:
-                extra[str(count)]["latency"] = {str(rate): self._latency(count, rate) for rate in extent.rates}
+                extra[str(count)]["latency"] = {str(rate): self._latency(load, count, rate) for rate in extent.rates}
             return rounds, extra
         finally:
             for prefix in self._prefixes:
@@ -92,7 +95,9 @@ class Bench:
     @contextmanager
     def _step(self, what: str) -> Iterator[None]:
         self._progress.update(self._task, description=what)
+        began = time.monotonic()
         yield
+        self.took_s[what] = round(time.monotonic() - began, 1)
         self._progress.advance(self._task)
 
     def _fences(self, count: int) -> Path:
@@ -141,13 +146,14 @@ class Bench:
             path = str(self._fences(fences))
             return measure("bench.memory", bootstrap=self._bootstrap, prefix=load.prefix, fences=path)
 
-    def _latency(self, fences: int, rate: int) -> dict[str, Any]:
+    def _latency(self, load: Load, fences: int, rate: int) -> dict[str, Any]:
         with self._step(f"latency at {rate:,}/s, {fences:,} fences"):
             prefix = self._topics(f"latency-{fences}-{rate}", topics.Profile.LIVE)
             return measure(
                 "bench.latency",
                 bootstrap=self._bootstrap,
                 prefix=prefix,
+                load=load.prefix,
                 fences=str(self._fences(fences)),
                 rate=rate,
                 seconds=self._extent.latency_s,
@@ -159,6 +165,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="How fast, how soon and how large.")
     parser.add_argument("--quick", action="store_true", help="a rough look in about a minute and a half")
     extent = QUICK if parser.parse_args().quick else FULL
+    # As Ctrl-C: the child that measures, the broker and the folder go with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     started, load_before = time.monotonic(), os.getloadavg()[0]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -167,7 +175,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="telematics-bench-") as folder,
         _broker() as bootstrap,
     ):
-        rounds, extra = Bench(bootstrap, Path(folder), extent, progress).run()
+        bench = Bench(bootstrap, Path(folder), extent, progress)
+        rounds, extra = bench.run()
     document = figures(rounds, extra)
     document["run"] = {
         "quick": extent is QUICK,
@@ -176,6 +185,7 @@ def main() -> int:
         "cores": os.cpu_count(),
         "load_average_before": round(load_before, 1),
         "python": platform.python_version(),
+        "took_s": bench.took_s,
     }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

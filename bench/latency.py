@@ -25,14 +25,14 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from bench.child import answer, given
-from bench.load import TRUCKS, fleet
+from bench.load import TRUCKS
 from bench.monitor import bench_settings
 from bench.throughput import percentile
 from simulators.encoding import encode_simulated
-from simulators.merge import Kind
 from telematics.model import DeviceEvent, Ping
 from telematics.settings import Settings
 from telematics.stream.alerts import read_alerts
+from telematics.stream.reader import open_reader
 from telematics.wire.pings import decode_ping
 
 PANICS_PER_S = 50
@@ -84,17 +84,19 @@ def paced(trucks: list[Ping], plan: Plan, start_ms: int) -> Iterator[tuple[int, 
         )
 
 
-def trucks(count: int) -> list[Ping]:
-    """The first ping of so many simulated trucks."""
-    found: dict[str, Ping] = {}
-    for record in fleet():
-        if record.kind is Kind.PING:
-            ping = decode_ping(record.value)
-            if isinstance(ping, Ping):
-                found.setdefault(ping.vehicle_id, ping)
-        if len(found) == count:
-            break
-    return list(found.values())
+async def trucks(load: Settings, count: int) -> list[Ping]:
+    """The first ping of so many vehicles of a load that is written."""
+    found: dict[bytes, Ping] = {}
+    async with open_reader(load.kafka, load.topics.pings) as reader:
+        async for _, records in reader.until(await reader.ends()):
+            for record in records:
+                if record.key is not None and record.key not in found:
+                    ping = decode_ping(record.value)
+                    if isinstance(ping, Ping):
+                        found[record.key] = ping
+            if len(found) >= count:
+                break
+    return list(found.values())[:count]
 
 
 async def send(settings: Settings, pings: list[tuple[int, bytes, bytes]]) -> None:
@@ -160,9 +162,9 @@ def _ready(port: int) -> bool:
         return False
 
 
-async def alert_latency(settings: Settings, fences: str, plan: Plan) -> list[float]:
+async def alert_latency(settings: Settings, load: Settings, fences: str, plan: Plan) -> list[float]:
     """Milliseconds from append to readable, one an alert. Raises TimeoutError when an alert does not come."""
-    ready = trucks(plan.vehicles)
+    ready = await trucks(load, plan.vehicles)
     async with monitor(settings, fences):
         # Encoded ahead, so that encoding is no part of what is sent when; it takes 10 µs a ping.
         start_ms = round(time.time() * 1000 + 1000 + plan.pings * 0.02)
@@ -175,10 +177,11 @@ async def alert_latency(settings: Settings, fences: str, plan: Plan) -> list[flo
         return listening.result()
 
 
-def main(bootstrap: str, prefix: str, fences: str, rate: int, seconds: float) -> dict[str, Any]:
-    """What the parent asks for."""
+def main(bootstrap: str, prefix: str, load: str, fences: str, rate: int, seconds: float) -> dict[str, Any]:
+    """What the parent asks for; `prefix` is that of the live topics to use, `load` that of the load."""
     settings = bench_settings(bootstrap, prefix, f"{prefix}monitor")
-    took_ms = uvloop.run(alert_latency(settings, fences, Plan(rate, seconds, TRUCKS)))
+    written = bench_settings(bootstrap, load, "none")
+    took_ms = uvloop.run(alert_latency(settings, written, fences, Plan(rate, seconds, TRUCKS)))
     return {
         "p50_ms": round(percentile(took_ms, 0.5), 1),
         "p99_ms": round(percentile(took_ms, 0.99), 1),

@@ -19,6 +19,8 @@ def snapshot_vehicle(state: VehicleState) -> dict[str, Any]:
         "primary": state.primary.value,
         "device": _plain_device(state.device),
         "others": {name.value: _plain_device(device) for name, device in state.others.items()},
+        # Not always the newest of the ring: a late fix behind pings without one is there, and moves nothing.
+        "fix": None if state.fix is None else list(state.fix),
         "ring": _plain_ring(state.ring),
         "anchor": None if state.anchor is None else list(state.anchor),
         "moved_ts": state.moved_ts,
@@ -54,7 +56,7 @@ def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
         primary=Device(plain["primary"]),
         device=_device(plain["device"]),
         others={Device(name): _device(device) for name, device in plain["others"].items()},
-        fix=ring[-1] if ring else None,
+        fix=None if plain["fix"] is None else FixPoint(*plain["fix"]),
         ring=ring,
         anchor=None if plain["anchor"] is None else Anchor(*plain["anchor"]),
         moved_ts=plain["moved_ts"],

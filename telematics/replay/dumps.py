@@ -18,7 +18,7 @@ from telematics.replay.sorting import sort_external
 from telematics.wire.arrivals import check_arrival
 from telematics.wire.reasons import Reject
 from telematics.wire.records import decode_records
-from telematics.wire.trips import LIVE_DELAY_MS, SIM_DELAY_MS, trip_of_record
+from telematics.wire.trips import trip_of_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def read_dumps(
     found: tuple[Found, ...], plan: Plan, header: Header, rejects: Rejects, progress: Progress | None
 ) -> Iterator[Trip | Inputs]:
     """Trips, and windows of inputs by partition, in the order of arrival."""
-    delay_ms = LIVE_DELAY_MS if header.profile is DumpProfile.LIVE else SIM_DELAY_MS
-    streams = [sort_external(_place(each, rejects, progress), _turn, plan.chunk) for each in found]
+    live = header.profile is DumpProfile.LIVE
+    streams = [sort_external(_place(each, rejects, progress, live=live), _turn, plan.chunk) for each in found]
     window: dict[int, list[_Placed]] = {}
     waiting = 0
     ends: dict[int, _Placed] = {}
@@ -70,7 +70,7 @@ def read_dumps(
             break
         record = placed.record
         if record.kind is Kind.TRIP:
-            trip = trip_of_record(record.key, record.value, record.arrival, delay_ms)
+            trip = trip_of_record(record.key, record.value, record.arrival, live=live)
             if isinstance(trip, Reject):
                 rejects.add(placed.file, placed.line, trip, record.value)
                 continue
@@ -103,8 +103,12 @@ def _tail(ends: dict[int, _Placed], tail_ms: int) -> Inputs:
     return inputs
 
 
-def _place(found: Found, rejects: Rejects, progress: Progress | None) -> Iterator[_Placed]:
-    """The records of a dump with the clock that each partition, and the trips, have when it comes."""
+def _place(found: Found, rejects: Rejects, progress: Progress | None, *, live: bool) -> Iterator[_Placed]:
+    """The records of a dump with the clock that each partition, and the trips, have when it comes.
+
+    Simulated trips come first: a monitor has read them all before it judges a ping, and they say themselves from when on
+    they apply.
+    """
     clocks: dict[tuple[bool, int], int] = {}
     header_seen = False
     file = str(found.path)
@@ -117,6 +121,9 @@ def _place(found: Found, rejects: Rejects, progress: Progress | None) -> Iterato
         if refusal is not None or isinstance(record, Reject):
             if refusal is not None:
                 rejects.add(file, line.number, refusal, line.raw)
+            continue
+        if record.kind is Kind.TRIP and not live:
+            yield _Placed(0, record, file, line.number)
             continue
         stream = (record.kind is Kind.TRIP, record.partition)
         clock = clocks[stream] = max(record.arrival, clocks.get(stream, record.arrival))

@@ -15,7 +15,7 @@ from telematics.stream import connection
 from telematics.stream.reader import Record, Records, open_reader
 from telematics.stream.topics import Profile
 from telematics.wire.reasons import Reject
-from telematics.wire.trips import LIVE_DELAY_MS, SIM_DELAY_MS, trip_of_record
+from telematics.wire.trips import trip_of_record
 
 log = structlog.get_logger(__name__)
 
@@ -25,14 +25,8 @@ _KEPT = 8
 
 
 def trip_of(record: Record, profile: Profile) -> Trip | Reject:
-    """What a record of the trips topic says, with `effective_at` set.
-
-    Where the document is silent, a live trip applies a little after the broker took it, so that every monitor has
-    read it by then; a trip of a sim topic applies from the first ping, for when it was written means nothing there.
-    """
-    if profile is Profile.SIM:
-        return trip_of_record(record.key, record.value, 0, SIM_DELAY_MS)
-    return trip_of_record(record.key, record.value, record.timestamp, LIVE_DELAY_MS)
+    """What a record of the trips topic says, with `effective_at` set."""
+    return trip_of_record(record.key, record.value, record.timestamp, live=profile is Profile.LIVE)
 
 
 class TripFeed:

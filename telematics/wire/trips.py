@@ -16,10 +16,8 @@ from telematics.wire.strict import decode
 
 TRIP = TypeAdapter(Trip)
 
-# Live trips apply a little after they were published, so that every monitor has read them by then. Simulated time
-# may run a thousandfold: there a trip applies at once.
+# Live trips apply a little after they were published, so that every monitor has read them by then.
 LIVE_DELAY_MS = 10_000
-SIM_DELAY_MS = 0
 
 _VEHICLE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
@@ -34,11 +32,12 @@ def decode_trip(value: bytes | None) -> Trip | Reject:
     return decode(TRIP, value)
 
 
-def trip_of_record(key: bytes | None, value: bytes | None, arrival: int, delay_ms: int) -> Trip | Reject:
+def trip_of_record(key: bytes | None, value: bytes | None, arrival: int, *, live: bool) -> Trip | Reject:
     """What a record of the trips topic says; `effective_at` is always set in the result. Never raises.
 
-    A null value (a tombstone) means that the vehicle has no trip and no standing facts any more. A document without
-    `effective_at` applies from `arrival + delay_ms` on (both milliseconds).
+    A null value (a tombstone) means that the vehicle has no trip and no standing facts any more. A live document
+    without `effective_at` applies from `arrival + LIVE_DELAY_MS` on; on a sim topic from the first ping on (0), for when
+    it was written means nothing there.
     """
     wrong = check_arrival(arrival)
     if wrong is not None:
@@ -52,4 +51,4 @@ def trip_of_record(key: bytes | None, value: bytes | None, arrival: int, delay_m
         return trip
     if trip.vehicle_id.encode() != key:
         return reject(RejectReason.KEY_MISMATCH, f"key {key.decode()!r} is not vehicle_id {trip.vehicle_id!r}")
-    return trip if trip.effective_at is not None else replace(trip, effective_at=arrival + delay_ms)
+    return trip if trip.effective_at is not None else replace(trip, effective_at=arrival + LIVE_DELAY_MS if live else 0)

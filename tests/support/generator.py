@@ -268,7 +268,7 @@ def trip_of(vehicle_id: str, effective_at: int | None) -> Trip:
 
 
 @st.composite
-def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3) -> Stream:
+def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3, dirty: bool = True) -> Stream:
     """Some vehicles, each through some acts, more or less dirty, with or without ticks."""
     lives = draw(
         st.lists(
@@ -276,7 +276,7 @@ def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3) -> Stream
         )
     )
     random = Random(draw(st.integers(0, 2**32 - 1)))
-    rate = draw(st.sampled_from([0.0, 0.02, 0.1]))
+    rate = draw(st.sampled_from([0.0, 0.02, 0.1])) if dirty else 0.0
     tick_every_ms = draw(st.sampled_from([5_000, 60_000, 3_600_000]))
     sent: list[tuple[int, Ping]] = []
     trips: list[Trip] = []

@@ -5,9 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telematics.model import Device
+from telematics.model import Device, Ping
 from tests.support.generator import Coverage, Stream, run, streams
 from tests.support.story import batch_of
+
+
+def _is_astray(arrival: int, ping: Ping) -> bool:
+    """Whether its clock is far off: of such pings a device's last eight are remembered, so the ninth is news again."""
+    return not -86_400_000 < ping.ts - arrival < 500_000
 
 
 def test_duplicates_anywhere_change_nothing() -> None:
@@ -24,9 +29,9 @@ def test_duplicates_anywhere_change_nothing() -> None:
         copies = data.draw(st.lists(where, min_size=30, max_size=60), label="copies")
         doubled = [(position, 0, input_) for position, input_ in enumerate(inputs)]
         for position, later in copies:
-            _, ping = inputs[position]
+            arrival, ping = inputs[position]
             if ping is not None:
-                behind = min(position + later, len(inputs) - 1)
+                behind = min(position + (min(later, 3) if _is_astray(arrival, ping) else later), len(inputs) - 1)
                 # With the arrival of the input it follows: a later one would also act as a tick.
                 doubled.append((behind, 1, (inputs[behind][0], ping)))
         doubled.sort(key=lambda entry: entry[:2])
@@ -42,7 +47,7 @@ def test_the_whole_stream_again_changes_nothing() -> None:
     """Everything sent once more, at once and ten minutes later, tells nothing new."""
     coverage = Coverage()
 
-    @settings(max_examples=20, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams())
     def law(stream: Stream) -> None:
         once = run(stream.engine(), stream.inputs)
@@ -53,7 +58,8 @@ def test_the_whole_stream_again_changes_nothing() -> None:
         engine = stream.engine()
         run(engine, [*stream.inputs, (last + 600_000, None)])
         # Ticks keep the clock, so that only what is sent again could speak.
-        again = [(last + 600_000, ping) for _, ping in stream.without_ticks()]
+        sent = [(arrival, ping) for arrival, ping in stream.inputs if ping and not _is_astray(arrival, ping)]
+        again = [(last + 600_000, ping) for _, ping in sent]
         assert run(engine, again).alerts == []
 
     law()
@@ -64,7 +70,7 @@ def test_no_ping_moves_a_vehicle_backwards() -> None:
     """The time of a vehicle's position never falls, whatever arrives, and device times never fall either."""
     coverage = Coverage()
 
-    @settings(max_examples=25, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams(vehicles=2))
     def law(stream: Stream) -> None:
         engine = stream.engine()

@@ -61,7 +61,7 @@ def test_open_alerts_of_a_rule_and_subject_never_overlap() -> None:
     """Between a raise and its clearing no second alert of the same vehicle, rule and subject is raised."""
     coverage = Coverage()
 
-    @settings(max_examples=30, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams())
     def law(stream: Stream) -> None:
         came = run(stream.engine(), stream.inputs)
@@ -118,7 +118,7 @@ def test_every_alert_carries_its_evidence() -> None:
     """Law 6: facts, thresholds, versions of rules and fences, the fence; rounded, and readable again from the wire."""
     coverage = Coverage()
 
-    @settings(max_examples=30, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams())
     def law(stream: Stream) -> None:
         came = run(stream.engine(), stream.inputs)

@@ -49,7 +49,7 @@ def test_alerts_come_in_the_order_in_which_they_became_knowable() -> None:
     """`raised_at` never falls within a partition and never lies ahead of the clock."""
     coverage = Coverage()
 
-    @settings(max_examples=30, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams())
     def law(stream: Stream) -> None:
         engine = stream.engine()
@@ -66,7 +66,7 @@ def test_an_arrival_below_the_clock_counts_as_the_clock() -> None:
     """Arrivals that step back are lifted to the clock: the effects are those of the lifted stream."""
     coverage = Coverage()
 
-    @settings(max_examples=20, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams(), seed=st.randoms(use_true_random=False))
     def law(stream: Stream, seed: st.random.Random) -> None:  # type: ignore[name-defined]
         back = [(arrival - seed.choice([0, 0, 0, 30_000]), ping) for arrival, ping in stream.inputs]

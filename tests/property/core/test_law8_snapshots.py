@@ -22,8 +22,8 @@ from tests.support.story import batch_of
 from tests.support.truck import Truck
 
 HARD_BYTES = 8192
-# A truck on the road with 20 fixes in its ring and 5 fences behind it: 1,496 bytes of compact JSON, 560 deflated.
-TYPICAL_BYTES = 1536
+# A truck on the road with 20 fixes in its ring and 5 fences behind it: some 1,540 bytes of compact JSON, 600 deflated.
+TYPICAL_BYTES = 1600
 
 
 def _size(plain: dict[str, Any]) -> int:
@@ -67,7 +67,7 @@ def test_a_dirty_vehicle_stays_within_its_bound() -> None:
     """However dirty the stream, no vehicle's snapshot passes 8 KB."""
     coverage = Coverage()
 
-    @settings(max_examples=25, deadline=None, derandomize=True)
+    @settings(max_examples=36, deadline=None, derandomize=True)
     @given(stream=streams(most_acts=12, vehicles=2))
     def law(stream: Stream) -> None:
         engine = stream.engine()

@@ -150,3 +150,13 @@ def test_every_devices_future_pings_are_counted_once_each() -> None:
         trailer.send(ts=NOON + 10**10 + second, arrives_s=second)
     assert sum(story.told.quarantined.values()) == 3
     assert story.told.counts["accepted"] == 5  # type: ignore[index]
+
+
+def test_a_late_fix_behind_pings_without_one_moves_nothing_and_survives_a_restore() -> None:
+    """Laws 4 and 8: newer than the last fix but late all the same, it is history, before and after a restore."""
+    truck = Truck(km=17).drive(18).repeat(60)
+    truck.now_s -= 35
+    truck.send(speed_kmh=72, arrives_s=truck.now_s + 40)
+    end: Input = (truck.sent[-1][0] + 900_000, None)
+    told = _goes_on_alike([*truck.sent, end], len(truck.sent))
+    assert told == ["signal_lost 2", "signal_lost 3", "signal_lost 4"]

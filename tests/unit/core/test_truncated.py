@@ -98,11 +98,12 @@ def test_a_window_that_begins_before_the_first_ping_loses_nothing() -> None:
 
 
 def _led(stream: Stream, first: int) -> set[str]:
-    """The vehicles of which the window holds first a ping of the tractor, and no old one: else it would mislead."""
+    """The vehicles of which the window holds first a good ping of the tractor: a bad one would mislead."""
     firsts: dict[str, bool] = {}
     for arrival, ping in stream.inputs[first:]:
         if ping is not None:
-            firsts.setdefault(ping.vehicle_id, ping.device is Device.TRACTOR and abs(arrival - ping.ts) < 2000)
+            is_good = abs(arrival - ping.ts) < 2000 and ping.lon < 0 and ping.lat < 20.015
+            firsts.setdefault(ping.vehicle_id, is_good and ping.device is Device.TRACTOR)
     return {vehicle_id for vehicle_id, leads in firsts.items() if leads}
 
 
@@ -122,11 +123,14 @@ PATH_DEPENDENT = {"implausible_jump"}
 
 
 def test_ids_of_episodes_inside_the_window_are_those_of_the_whole_log() -> None:
-    """Any stream, any window: the rebuild tells what began after a vehicle's first fix in it, under the same ids."""
+    """Any window of a clean log: the rebuild tells what began after a vehicle's first fix in it, under the same ids.
+
+    Clean, because what a bad clock did to the vehicle before the window nobody can know in it.
+    """
     coverage = Coverage()
 
     @settings(max_examples=60, deadline=None, derandomize=True)
-    @given(stream=streams(), where=st.integers(0, 700))
+    @given(stream=streams(dirty=False), where=st.integers(0, 700))
     def law(stream: Stream, where: int) -> None:
         # Devices that state their interval: one that is learned takes three pings of the window.
         stream.inputs = [(at, ping and replace(ping, interval_s=30.0)) for at, ping in stream.inputs]

@@ -11,23 +11,24 @@ from telematics.wire.trips import LIVE_DELAY_MS, decode_trip, encode_trip, trip_
 TRIP = Trip("truck-1", None, Vehicle(tags=("reefer",)), TripPlan("t-1", route=((-99.1, 19.4), (-98.2, 19.0))))
 
 
-def test_without_effective_at_a_trip_applies_after_the_delay() -> None:
-    """A document that names no instant applies from its arrival and the topic's delay on."""
-    trip = trip_of_record(b"truck-1", encode_trip(TRIP), 1_000_000, LIVE_DELAY_MS)
+@pytest.mark.parametrize(("live", "effective_at"), [(True, 1_000_000 + LIVE_DELAY_MS), (False, 0)])
+def test_without_effective_at_a_trip_applies_after_a_delay_or_from_the_start(live: bool, effective_at: int) -> None:  # noqa: FBT001
+    """A document that names no instant applies a little after a live arrival, and from the first ping on a sim topic."""
+    trip = trip_of_record(b"truck-1", encode_trip(TRIP), 1_000_000, live=live)
     assert isinstance(trip, Trip)
-    assert trip.effective_at == 1_010_000
+    assert trip.effective_at == effective_at
     assert trip.trip == TRIP.trip
 
 
 def test_effective_at_is_kept() -> None:
     """A document that names its instant keeps it, whenever it arrives."""
-    trip = trip_of_record(b"truck-1", encode_trip(Trip("truck-1", 5)), 1_000_000, LIVE_DELAY_MS)
+    trip = trip_of_record(b"truck-1", encode_trip(Trip("truck-1", 5)), 1_000_000, live=True)
     assert trip == Trip("truck-1", 5)
 
 
 def test_a_tombstone_ends_trip_and_facts() -> None:
     """A null value says that the vehicle has neither a trip nor standing facts."""
-    assert trip_of_record(b"truck-1", None, 7, 0) == Trip("truck-1", 7)
+    assert trip_of_record(b"truck-1", None, 7, live=True) == Trip("truck-1", 7 + LIVE_DELAY_MS)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_tombstone_ends_trip_and_facts() -> None:
 )
 def test_refused(key: bytes | None, value: bytes | None, arrival: int, reason: RejectReason) -> None:
     """A record that is no trip is refused for its own reason."""
-    refused = trip_of_record(key, value, arrival, 0)
+    refused = trip_of_record(key, value, arrival, live=False)
     assert isinstance(refused, Reject)
     assert refused.reason is reason
 
