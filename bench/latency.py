@@ -36,7 +36,7 @@ from telematics.stream.reader import open_reader
 from telematics.wire.pings import decode_ping
 
 PANICS_PER_S = 50
-WARM_UP_S = 3.0  # until every process has been through its code once
+WARM_UP_S = 3.0  # after every vehicle was heard once: the first ping of each may enter fences
 GRAIN_S = 0.005
 READY_WITHIN_S = 60.0
 ALERTS_WITHIN_S = 20.0
@@ -52,9 +52,14 @@ class Plan:
     vehicles: int
 
     @property
+    def warm_up_s(self) -> float:
+        """What is sent before this does not count."""
+        return self.vehicles / self.rate + WARM_UP_S
+
+    @property
     def pings(self) -> int:
         """All of them, warm-up and all."""
-        return round(self.rate * (WARM_UP_S + self.seconds))
+        return round(self.rate * (self.warm_up_s + self.seconds))
 
 
 def paced(trucks: list[Ping], plan: Plan, start_ms: int) -> Iterator[tuple[int, Ping]]:
@@ -170,8 +175,8 @@ async def alert_latency(settings: Settings, load: Settings, fences: str, plan: P
         start_ms = round(time.time() * 1000 + 1000 + plan.pings * 0.02)
         pings = [(when, p.vehicle_id.encode(), encode_simulated(p)) for when, p in paced(ready, plan, start_ms)]
         panics = sum(b'"panic"' in value for _, _, value in pings)
-        async with asyncio.TaskGroup() as tasks, asyncio.timeout(WARM_UP_S + plan.seconds + ALERTS_WITHIN_S):
-            listening = tasks.create_task(listen(settings, panics, start_ms + round(WARM_UP_S * 1000)))
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(plan.warm_up_s + plan.seconds + ALERTS_WITHIN_S):
+            listening = tasks.create_task(listen(settings, panics, start_ms + round(plan.warm_up_s * 1000)))
             await send(settings, pings)
             await listening
         return listening.result()

@@ -39,13 +39,13 @@ class ImplausibleJump:
     triggers: ClassVar[int] = Trigger.JUMP | Trigger.FIX
     Params: ClassVar[type[RuleParams]] = ImplausibleJumpParams
 
-    # Memory: JUMP: good fixes since the last jump; ODOMETER: [odometer_km, lon, lat, ts] where the comparison began.
+    # Memory: JUMP: good fixes since the last jump; ODOMETER: [odometer_km, lon, lat, ts, known], where a comparison began.
+    # It begins anew at every round kilometre of the odometer, so that a rebuilt engine soon compares as the old one did;
+    # `known` is False for one that began with a truncated rebuild.
 
     def __init__(self, params: ImplausibleJumpParams) -> None:
         self.params = params
-        # No degree, of latitude or longitude, is longer than 111.7 km.
-        self._near_deg2 = (params.compare_over_m / 111_700.0) ** 2
-        self._compare_km = params.compare_over_m / 1000.0
+        self._round_km = 2 * params.compare_over_m / 1000.0
 
     def on_facts(self, facts: Facts) -> None:
         jumped, believed = facts.triggers & Trigger.JUMP, facts.triggers & Trigger.FIX
@@ -65,25 +65,31 @@ class ImplausibleJump:
             return
         base = facts.recall(self, ODOMETER)
         if base is None or ping.odometer_km < base[0]:
-            facts.remember(self, ODOMETER, [ping.odometer_km, fix.lon, fix.lat, facts.ts])
-        elif not self._is_near(base, ping.odometer_km, fix):
+            known = base is not None or facts.ts > facts.state.first_ts
+            facts.remember(self, ODOMETER, [ping.odometer_km, fix.lon, fix.lat, facts.ts, known])
+        elif not self._is_settled(facts.state, base, ping.odometer_km, fix):
             self._compare(facts, fix, ping.odometer_km, base)
 
     def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
-        """No jump to end, and the odometer not far enough for a comparison."""
+        """No jump to end, and odometer and position near where the comparison began, or certain to agree."""
         if (self.id, JUMP) in state.memory:
             return False
         if ping.odometer_km is None:
             return True
         base = state.memory.get((self.id, ODOMETER))
-        return base is not None and ping.odometer_km >= base[0] and self._is_near(base, ping.odometer_km, fix)
+        return base is not None and ping.odometer_km >= base[0] and self._is_settled(state, base, ping.odometer_km, fix)
 
-    def _is_near(self, base: list[float], odometer_km: float, fix: FixPoint) -> bool:
-        """Whether neither odometer nor position can be `compare_over_m` away from where the comparison began."""
-        return (
-            odometer_km - base[0] < self._compare_km
-            and (fix.lon - base[1]) ** 2 + (fix.lat - base[2]) ** 2 < self._near_deg2
-        )
+    def _is_settled(self, state: VehicleState, base: list[float], odometer_km: float, fix: FixPoint) -> bool:
+        """Whether a comparison would change nothing; told from degrees, of which none is longer than 111.7 km."""
+        if odometer_km // self._round_km != base[0] // self._round_km:
+            return False
+        at_most_m = 111_700.0 * ((fix.lon - base[1]) ** 2 + (fix.lat - base[2]) ** 2) ** 0.5
+        driven_m = (odometer_km - base[0]) * 1000.0
+        if max(at_most_m, driven_m) < self.params.compare_over_m:
+            return True
+        stood = state.anchor is None or state.anchor.ts <= base[3]
+        agrees = driven_m >= (1 - self.params.difference) * at_most_m
+        return agrees and not stood and (self.id, ODOMETER) not in state.episodes
 
     def _on_jump(self, facts: Facts) -> None:
         state, ping = facts.state, facts.ping
@@ -108,22 +114,29 @@ class ImplausibleJump:
         driven_m = (odometer_km - base[0]) * 1000.0
         # The straight line is the least the truck has driven; the stay within the stop radius the most it has not.
         straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
-        if max(straight_m, driven_m) < self.params.compare_over_m:
-            return
-        stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
-        if driven_m < (1 - self.params.difference) * straight_m or stood:
-            facts.raise_(
-                self,
-                ODOMETER,
-                severity=Severity.WARNING,
-                start=int(base[3]),
-                event_time=facts.ts,
-                facts={"straight_m": straight_m, "driven_m": driven_m},
-                thresholds={"compare_over_m": self.params.compare_over_m, "difference_ratio": self.params.difference},
-            )
-        else:
-            facts.clear(self, ODOMETER, event_time=facts.ts, reason="odometer and positions agree")
-        facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, facts.ts])
+        begin_anew = rounded = odometer_km // self._round_km != base[0] // self._round_km
+        if max(straight_m, driven_m) >= self.params.compare_over_m:
+            stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
+            if driven_m < (1 - self.params.difference) * straight_m or stood:
+                begin_anew = True
+                facts.raise_(
+                    self,
+                    ODOMETER,
+                    severity=Severity.WARNING,
+                    start=int(base[3]),
+                    event_time=facts.ts,
+                    known=bool(base[4]),
+                    facts={"straight_m": straight_m, "driven_m": driven_m},
+                    thresholds={
+                        "compare_over_m": self.params.compare_over_m,
+                        "difference_ratio": self.params.difference,
+                    },
+                )
+            elif facts.episode(self, ODOMETER) is not None:
+                begin_anew = True
+                facts.clear(self, ODOMETER, event_time=facts.ts, reason="odometer and positions agree")
+        if begin_anew:
+            facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, facts.ts, rounded or base[4]])
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""
