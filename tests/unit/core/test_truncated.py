@@ -165,3 +165,30 @@ def test_the_first_fix_of_each_vehicle_counts_not_that_of_the_window() -> None:
     window.truck("T2", start_s=3600, km=25).stand(1200)
     assert not window.told.of("risk_stop")
     assert window.told.counts[Outcome.REBUILD_TRUNCATED] == 1
+
+
+def test_an_odometer_that_stood_when_the_window_began_is_not_told() -> None:
+    """Where the comparison would have begun is unknown, and so is the id: it is silent until a round kilometre."""
+    window = Story(truncated=True)
+    truck = window.truck()
+    truck.drive(14, odometer_km=1003.0)
+    assert not window.told.of("implausible_jump")
+    assert window.told.counts[Outcome.REBUILD_TRUNCATED] == 1
+    whole = Story()
+    whole.truck().drive(14, odometer_km=1003.0)
+    assert [alert.event for alert in whole.told.of("implausible_jump")] == ["raised"]
+
+
+def test_after_a_round_kilometre_the_odometer_is_compared_as_in_the_whole_log() -> None:
+    """The comparison begins anew every 10 km of the odometer, wherever the window began."""
+
+    def story(first_km: float, *, truncated: bool) -> list[str]:
+        told = Story(truncated=truncated)
+        truck = told.truck(km=first_km, start_s=first_km * 50)
+        while truck.km < 30:
+            truck.flag(10, kmh=72, odometer_km=1000.0 + min(truck.km, 21.0))
+        return [alert.alert_id for alert in told.told.of("implausible_jump")]
+
+    whole = story(0, truncated=False)
+    assert len(whole) == 1
+    assert story(13, truncated=True) == whole
