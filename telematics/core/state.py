@@ -16,7 +16,7 @@ ODD_TIMES = 16  # times of accepted pings that carry no usable position, for tel
 EVENT_TIMES = 32  # device events remembered, for telling duplicates
 EPISODES = 32  # open alerts …
 EXITS = 8  # … and of these, fences left and not entered again: they stay open, so an ordinary day would collect them
-VISITS = 10  # fences a vehicle is followed in at once; the 8 KB bound of law 8 rests on these six numbers
+VISITS = 16  # fences a vehicle is followed in at once; the 8 KB bound of law 8 rests on these six numbers
 DEFAULT_INTERVAL_S = 60.0  # until two pings have shown the device's own (domain: Mexican fleets 30-60 s moving)
 
 Key = tuple[str, str]

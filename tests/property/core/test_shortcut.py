@@ -35,7 +35,7 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule asked of every fix, every fence looked at again: identical bytes, counts and state."""
     coverage = Coverage()
     spared = {"asked nobody": 0, "settled": 0}
-    asks, settles = MonitorEngine._concerns_nobody, Surroundings.is_settled  # noqa: SLF001
+    asks, settles = MonitorEngine._concerns_nobody, Surroundings.is_settled
 
     @settings(max_examples=60, deadline=None, derandomize=True)
     @given(stream=streams())
