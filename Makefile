@@ -47,8 +47,8 @@ format: $(VENV)/.dev ## Put the code into its form
 	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/ruff format
 
-bench: $(VENV)/.dev ## Measure on a real Kafka; figures in build/bench.json
-	@$(PY) -m bench
+bench: $(VENV)/.dev ## Measure on a real Kafka; figures in build/bench.json [ARGS=--quick]
+	@$(PY) -m bench $(ARGS)
 
 build/uv/bin/uv: Makefile
 	@$(PY) -m venv build/uv

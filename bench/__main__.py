@@ -212,7 +212,7 @@ def _broker() -> Iterator[str]:
     if given:
         yield given
         return
-    with LocalBroker.temporary() as broker:
+    with LocalBroker.temporary(sustained=True) as broker:
         yield broker.bootstrap
 
 

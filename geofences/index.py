@@ -89,6 +89,10 @@ class FenceIndex:
         """Metres from a point to a fence, by number; 0 for a point in it."""
         if shapely.intersects_xy(self._polygons[fence], lon, lat):
             return 0.0
+        return self.boundary_m(fence, lon, lat)
+
+    def boundary_m(self, fence: int, lon: float, lat: float) -> float:
+        """Metres from a point to the boundary of a fence, by number: `outside_m` of a point known to be outside."""
         boundary = self._boundaries.get(fence)
         if boundary is None:
             boundary = self._boundaries[fence] = Boundary(self._polygons[fence])

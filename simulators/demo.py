@@ -203,7 +203,7 @@ def _report(console: Console, seen: Seen, *, judged: bool) -> int:
         f"{len(seen.alerts)} alert events, {announced} of them announced",
         style="dim",
     )
-    findings = judge(seen.truths, seen.alerts)
+    findings = judge(seen.truths, seen.alerts, until=None if judged else seen.clock_ms)
     for finding in findings:
         console.print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.text}", style="green" if finding.ok else "bold red")
     if not judged:

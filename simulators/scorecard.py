@@ -26,20 +26,23 @@ class Finding:
     text: str
 
 
-def judge(truths: Iterable[bytes], alerts: Sequence[Alert]) -> list[Finding]:
-    """Hold alerts against what really happened (`simulators.truth.encode_truth`)."""
+def judge(truths: Iterable[bytes], alerts: Sequence[Alert], until: int | None = None) -> list[Finding]:
+    """Hold alerts against what really happened (`simulators.truth.encode_truth`).
+
+    `until`: the instant (ms) at which somebody stopped looking; what is due only after it is not missed.
+    """
     findings: list[Finding] = []
     for line in truths:
         truth = orjson.loads(line)
         of_vehicle = [alert for alert in alerts if alert.vehicle_id == truth["vehicle_id"] and alert.event in SAYS_MORE]
-        findings += [_due(truth, due, of_vehicle) for due in truth["due"]]
+        findings += [_due(truth, due, of_vehicle, until) for due in truth["due"]]
         if truth["may_raise"] is not None:
             findings.append(_limit(truth, of_vehicle))
         findings += [_forbidden(truth, rule, of_vehicle) for rule in truth["must_not"]]
     return findings
 
 
-def _due(truth: dict[str, Any], due: dict[str, Any], alerts: Sequence[Alert]) -> Finding:
+def _due(truth: dict[str, Any], due: dict[str, Any], alerts: Sequence[Alert], until: int | None) -> Finding:
     t0, due_at = parse_rfc3339(truth["t0"]), parse_rfc3339(due["due_at"])
     what = f"{truth['scenario']} {truth['vehicle_id']} {due['rule']} ({due['severity']})"
     raised_at = min(
@@ -53,6 +56,8 @@ def _due(truth: dict[str, Any], due: dict[str, Any], alerts: Sequence[Alert]) ->
         ),
         default=None,
     )
+    if raised_at is None and until is not None and until < due_at:
+        return Finding(ok=True, text=f"{what}: not due yet, only by {_clock(t0, due_at)} after the first act")
     if raised_at is None:
         return Finding(ok=False, text=f"{what}: never raised, due by {_clock(t0, due_at)} after the first act")
     when = f"raised {_clock(t0, raised_at)}, due by {_clock(t0, due_at)} after the first act"

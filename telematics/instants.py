@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -13,8 +14,27 @@ FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 
+_WHOLE_SECONDS, _MILLISECONDS = len("2026-01-28T15:22:00Z"), len("2026-01-28T15:22:00.000Z")
+
+
 def parse_rfc3339(text: Any) -> int:
     """Milliseconds of an RFC 3339 text; sub-millisecond digits are cut. Raises ValueError otherwise."""
+    if type(text) is str and text.isascii() and text[-1:] == "Z" and text[17:19].isdigit() and text[17] < "6":
+        # The two forms that nearly every device sends, in the minutes that nearly every ping is of.
+        if len(text) == _WHOLE_SECONDS:
+            return _minute_ms(text[:17]) + int(text[17:19]) * 1000
+        if len(text) == _MILLISECONDS and text[19] == "." and text[20:23].isdigit():
+            return _minute_ms(text[:17]) + int(text[17:19]) * 1000 + int(text[20:23])
+    return _parse(text)
+
+
+@lru_cache(maxsize=4096)
+def _minute_ms(text: str) -> int:
+    """Milliseconds of the minute that a text such as `2026-01-28T15:22:` begins."""
+    return _parse(text + "00Z")
+
+
+def _parse(text: Any) -> int:
     if type(text) is not str:
         msg = "expected an RFC 3339 text such as 2026-01-28T15:22:00Z"
         raise ValueError(msg)

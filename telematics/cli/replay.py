@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -97,6 +98,8 @@ def replay(
 
 def read_map(text: str | None) -> dict[str, str]:
     """Read `--map`: field names to column names. Raises UserError for what is no list of NAME=COLUMN."""
+    from telematics.wire.dialects import is_field, native
+
     columns: dict[str, str] = {}
     for part in text.split(",") if text else ():
         name, equals, column = (word.strip() for word in part.partition("="))
@@ -104,6 +107,10 @@ def read_map(text: str | None) -> dict[str, str]:
             raise UserError(f"--map: {part!r} is not NAME=COLUMN, as in vehicle_id=track_id,ts=t")
         if name in columns:
             raise UserError(f"--map: {name!r} is mapped twice")
+        if not is_field(name):
+            close = get_close_matches(name, native.NAMES, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(sorted(native.NAMES))}"
+            raise UserError(f"--map: no field is called {name!r}; {hint}")
         columns[name] = column
     return columns
 

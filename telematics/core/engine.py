@@ -36,11 +36,11 @@ from geofences.geodesy import distance_m
 from telematics.core import visits
 from telematics.core.effects import Effects, Outcome, Quarantine
 from telematics.core.facts import Facts, Scope, Tracer, VisitChange
-from telematics.core.motion import mend_stay, observe_interval, stay
+from telematics.core.motion import derived_kmh, mend_stay, observe_interval, stay
 from telematics.core.quality import accuracy_of, has_fix, is_jump, is_too_fast
 from telematics.core.reports import file_odd, news, trim_ring
 from telematics.core.rules import RULES
-from telematics.core.rules.base import EveryFixRule, Rule, Trigger
+from telematics.core.rules.base import EveryFixRule, Rule, SilenceRule, Trigger
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
 from telematics.core.state import RING_FIXES, DeviceState, FixPoint, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
@@ -88,6 +88,7 @@ class MonitorEngine:
         self._rules_on_every_fix = tuple(
             cast("EveryFixRule", rule) for rule in self._rules.values() if rule.triggers & _MOVING
         )
+        self._silences = {rule.id: cast("SilenceRule", rule) for rule in self._rules.values() if hasattr(rule, "due")}
         self._asked_on_every_fix = frozenset(rule.id for rule in self._rules_on_every_fix)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
@@ -192,6 +193,11 @@ class MonitorEngine:
     def _fire(self, at: int) -> None:
         due, state, (rule_id, subject) = self._timers.pop()
         due = max(due, self.clock)
+        if rule_id in self._silences:
+            put_off = self._silences[rule_id].due(self._scope, state)
+            if put_off > due:
+                self._timers.arm(state, (rule_id, subject), put_off)
+                return
         ts = state.device.last_ts + max(0, due - state.device.heard_at)
         if rule_id == visits.TIMER:
             changes = visits.at_timer(self._scope, state, subject)
@@ -384,7 +390,7 @@ class MonitorEngine:
                 last = state.ring[-1]
                 step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
             if speed_kmh is None:
-                fix = fix._replace(speed_kmh=step_m * 3600.0 / (fix.ts - last.ts))
+                fix = fix._replace(speed_kmh=derived_kmh(state.ring, fix))
         elif state.first_ts >= 0:
             state.first_ts = fix.ts
         if state.suspects:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from geofences.transitions import State
 from telematics.core.effects import Effects, Outcome
 from telematics.core.lifecycle import EpisodeState, Move, advance
 from telematics.core.rules.base import Rule, Verdict
@@ -151,14 +152,32 @@ class Facts:
         """Lift the deadline."""
         self.state.deadlines.pop((rule.id, subject), None)
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The numbers of the places the vehicle is at: where its last good fix stands, else those it has not left.
+
+        A parked truck's fix that drifts over the edge of a yard is no departure (domain.md C20).
+        """
+        if self.state.places or self.state.fix is None:
+            return self.state.places
+        scope = self.scope
+        kept = (State.INSIDE, State.LEAVING) if self.stopped_s else (State.INSIDE,)
+        visited = [scope.number_of[fence_id] for fence_id, visit in self.state.visits.items() if visit.state in kept]
+        return tuple(number for number in visited if scope.fences.fences[number].is_place and self._is_lasting(number))
+
+    def _is_lasting(self, number: int) -> bool:
+        """Whether a fence is there for everybody, always: only then an unfinished visit tells that it still counts."""
+        fence = self.scope.fences.fences[number]
+        return not fence.applies_to and fence.valid_from is None and fence.valid_to is None
+
     def place_of(self, kinds: AbstractSet[FenceKind]) -> int | None:
-        """The number of a place of one of these kinds that the last good fix stands at."""
+        """The number of a place of one of these kinds that the vehicle is at."""
         fences = self.scope.fences.fences
-        return next((number for number in self.state.places if fences[number].kind in kinds), None)
+        return next((number for number in self.places if fences[number].kind in kinds), None)
 
     def place_name(self) -> str:
-        """The place the last good fix stands at, as evidence names it."""
-        return f"place {self.scope.fences.fences[self.state.places[0]].id}"
+        """The place the vehicle is at, as evidence names it."""
+        return f"place {self.scope.fences.fences[self.places[0]].id}"
 
     def followed_by(self, event: DeviceEvent) -> int | None:
         """When this input's device is remembered to have reported `event` next, at or after this input's time."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from telematics.core.state import DeviceState, FixPoint, VehicleState
 
 GAPS = 3  # a median of three follows a change of cadence after two pings and shrugs off one odd gap
+SPEED_OVER_MS = 10_000
 LONGEST_GAP_S = 3600.0  # a longer gap is an absence, not a cadence (domain.md 4: parked devices report hourly)
 
 
@@ -77,6 +78,16 @@ def mend_stay(state: VehicleState, params: MotionParams) -> None:
         mended = back_dated(state.ring, params.stop_radius_m, state.first_ts)
         if mended.ts > anchor.ts:
             state.anchor = mended
+
+
+def derived_kmh(ring: Sequence[FixPoint], fix: FixPoint) -> float:
+    """The speed of a vehicle whose device does not tell it, at a fix newer than the ring's.
+
+    Over some seconds, as noise divided by an instant is any speed; a step within the fix's accuracy is none.
+    """
+    before = next((known for known in reversed(ring) if fix.ts - known.ts >= SPEED_OVER_MS), ring[0])
+    step_m = distance_m(before.lon, before.lat, fix.lon, fix.lat)
+    return 0.0 if step_m <= fix.accuracy_m else step_m * 3600.0 / (fix.ts - before.ts)
 
 
 def observe_interval(device: DeviceState, gap_s: float) -> None:

@@ -61,10 +61,14 @@ def parse_rules(text: str, source: str) -> RuleSet:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         given = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        lines = _lines(root, source)
+    except RecursionError as error:
+        msg = f"{source}: not YAML that can be used: nested too deeply; sections and parameters are two levels"
+        raise UserError(msg) from error
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
-        problem = getattr(error, "problem", None) or type(error).__name__
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
         msg = f"{where}: not YAML: {problem}"
         raise UserError(msg) from error
     if given is None:
@@ -72,7 +76,6 @@ def parse_rules(text: str, source: str) -> RuleSet:
     if not isinstance(given, dict):
         msg = f"{source}: expected a section per rule, such as\nrisk_stop:\n  stopped_s: 120"
         raise UserError(msg)
-    lines = _lines(root, source)
     try:
         return RuleSet.model_validate(given)
     except ValidationError as error:
@@ -104,6 +107,8 @@ def _problem(found: dict[str, Any], source: str, lines: dict[tuple[str, ...], in
     path = tuple(str(part) for part in found["loc"])
     line = next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
     where = f"{source}:{line}: {'.'.join(path)}"
+    if found["type"] == "model_type":
+        return f"{where}: expected parameters below it, such as 'enabled: true', not {found['input']!r}"
     if found["type"] != "extra_forbidden":
         return f"{where}: {found['msg']}, not {found['input']!r}"
     known: list[str] = list(RuleSet.model_fields)

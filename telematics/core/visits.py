@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TIMER = "membership"  # stands for a rule in the order of timers
+PARKED_DRIFT_M = 300.0  # domain.md C20: so far from a parked truck its fixes may lie
 REMEMBER_EXITS_MS = 600_000  # as long as a late fix may still speak of the visit (QualityParams.late_s)
 
 ENTERED, LEFT = True, False
@@ -63,16 +64,19 @@ def _step(
 ) -> VisitChange | None:
     fence = scope.fences.fences[number]
     began = {State.ENTERING: visit.since, State.LEAVING: visit.leaving_since}.get(State(visit.state), fix.ts)
+    outside_m = 0.0 if is_inside else scope.fences.boundary_m(number, fix.lon, fix.lat)
     event = observe(
         fence,
         inside=is_inside,
-        outside_m=0.0 if is_inside else scope.fences.outside_m(number, fix.lon, fix.lat),
+        outside_m=outside_m,
         accuracy_m=fix.accuracy_m,
         size_m=scope.fences.size_m(number),
         elapsed_ms=fix.ts - began,
     )
-    if event in (Event.CLEARLY_OUTSIDE, Event.CLEARLY_OUTSIDE_DUE) and state.ignition is False:
-        event = Event.AMBIGUOUS  # a parked truck drifts (domain.md C20)
+    if state.ignition is False and not is_inside and outside_m - fix.accuracy_m <= PARKED_DRIFT_M:
+        event = (
+            Event.AMBIGUOUS
+        )  # a parked truck drifts; one that is further off was towed, or its ignition is not wired
     following, action = advance(State(visit.state), event)
     visit.state = following
     key = (TIMER, fence.id)

@@ -81,7 +81,9 @@ def _listed(path: Path, text: str) -> list[Any]:
     # Every JSON document is YAML too, but only YAML's reader knows what somebody wrote by hand.
     try:
         documents = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except RecursionError as error:
+        raise TripsError(f"{path}: nested too deeply; a trip needs five levels") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         raise TripsError(f"{path}: neither JSON nor YAML: {' '.join(str(error).split())}") from error
     if documents is None:
         return []
@@ -116,7 +118,21 @@ def _check(document: _Document) -> Trip | str:
     trip = decode_trip(value)
     if isinstance(trip, Reject):
         return f"{document.where}: {trip.detail}"
-    return trip
+    useless = next(_useless_stops(trip), None)
+    return trip if useless is None else f"{document.where}: {useless}"
+
+
+def _useless_stops(trip: Trip) -> Iterator[str]:
+    """Stops that read well and can never explain anything."""
+    for number, stop in enumerate(trip.trip.stops if trip.trip else ()):
+        here = f"trip.stops.{number}"
+        if (stop.lat is None) != (stop.lon is None):
+            missing, given = ("lat", "lon") if stop.lat is None else ("lon", "lat")
+            yield f"{here}.{missing}: missing beside {given}; a point needs both"
+        elif stop.place is None and stop.lat is None:
+            yield f"{here}.place: missing; say where the stop is: the id of a fence as place, or lat and lon"
+        if stop.window is not None and stop.window.end <= stop.window.start:
+            yield f"{here}.window.end: must be later than its start"
 
 
 def _unknown_fields(content: dict[Any, Any], kind: type, path: str) -> Iterator[str]:

@@ -187,7 +187,11 @@ async def check(settings: Settings, profile: Profile | None = None) -> list[Find
     names = list(wanted(settings.topics, Profile.LIVE))
     found = await describe(settings.kafka, names)
     missing = [
-        Finding("the topic does not exist", name, f"telematics topics create --profile {profile or 'live|sim'}")
+        Finding(
+            "the topic does not exist",
+            name,
+            f"telematics topics create --profile {profile or 'live (sim for a simulated feed)'}",
+        )
         for name in names
         if name not in found
     ]

@@ -270,12 +270,10 @@ def trip_of(vehicle_id: str, effective_at: int | None) -> Trip:
 @st.composite
 def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3, dirty: bool = True) -> Stream:
     """Some vehicles, each through some acts, more or less dirty, with or without ticks."""
-    lives = draw(
-        st.lists(
-            st.lists(st.sampled_from(ACTS), min_size=1, max_size=most_acts, unique=True), min_size=1, max_size=vehicles
-        )
-    )
+    # Which acts is left to a seed: Hypothesis likes to repeat choices, and every rule must have its turn.
     random = Random(draw(st.integers(0, 2**32 - 1)))
+    played = draw(st.integers(2, most_acts))
+    lives = [random.sample(ACTS, played) for _ in range(vehicles)]
     rate = draw(st.sampled_from([0.0, 0.02, 0.1])) if dirty else 0.0
     tick_every_ms = draw(st.sampled_from([5_000, 60_000, 3_600_000]))
     sent: list[tuple[int, Ping]] = []

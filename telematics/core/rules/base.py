@@ -91,6 +91,13 @@ class Rule(Protocol):
         """A deadline set for `subject` has come and was not moved or lifted since."""
 
 
+class SilenceRule(Rule, Protocol):
+    """A rule whose deadlines are put off whenever the vehicle is heard: asked for the true one when an old one comes."""
+
+    def due(self, scope: Scope, state: VehicleState) -> int:
+        """When the deadline falls due by what is known now (arrival clock, ms)."""
+
+
 class EveryFixRule(Rule, Protocol):
     """A rule that every good fix concerns (triggers FIX or HEARD): it can tell when it does not, at a fraction."""
 

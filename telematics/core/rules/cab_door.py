@@ -44,7 +44,7 @@ class CabDoor:
             return
         speed_kmh = ping.speed_kmh if ping.speed_kmh is not None else (state.fix.speed_kmh if state.fix else 0.0)
         rolling = speed_kmh > self.params.rolling_kmh
-        if not rolling and state.places:
+        if not rolling and facts.places:
             facts.note(self, subject, Verdict.HELD, by=facts.place_name())
         else:
             self._raise(facts, subject, opened, speed_kmh, rolling=rolling)

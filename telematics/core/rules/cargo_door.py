@@ -65,8 +65,9 @@ class CargoDoor:
 
     def _raise(self, facts: Facts, subject: str, opened: list[int], lasted_s: float | None = None) -> None:
         state = facts.state
-        inspected = facts.place_of(INSPECTIONS) is not None
-        if state.places and not inspected:
+        inspection = facts.place_of(INSPECTIONS)
+        inspected = inspection is not None
+        if facts.places and not inspected:
             facts.note(self, subject, Verdict.HELD, by=facts.place_name())
             return
         open_s = (facts.at - opened[1]) / 1000.0 if lasted_s is None else lasted_s
@@ -79,5 +80,5 @@ class CargoDoor:
             event_time=opened[0] + due_s * 1000,
             facts={"open_s": open_s, "inspection": inspected},
             thresholds={"open_s": self.params.open_s},
-            fence=state.places[0] if inspected else state.corridor,
+            fence=inspection if inspected else state.corridor,
         )

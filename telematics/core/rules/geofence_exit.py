@@ -20,7 +20,8 @@ class GeofenceExit:
     """The truck left a fence that detects `exit`: two fixes, `min_outside_s` apart, are clearly outside.
 
     Clearly outside is a distance that exceeds the fix's accuracy by more than `exit_margin_m`. No fix, an uncertain
-    fix and a parked truck that drifts with the ignition off prove no exit. It ends when the truck enters again.
+    fix and, with the ignition off, one within 300 m (parked trucks drift) prove no exit. It ends when the truck enters
+    again.
     """
 
     id: ClassVar[str] = "geofence_exit"

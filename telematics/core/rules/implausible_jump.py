@@ -117,7 +117,8 @@ class ImplausibleJump:
         begin_anew = rounded = odometer_km // self._round_km != base[0] // self._round_km
         if max(straight_m, driven_m) >= self.params.compare_over_m:
             stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
-            if driven_m < (1 - self.params.difference) * straight_m or stood:
+            # A fix outside the stay may be drift, or the first of the way on: the next one tells whether the stay is over.
+            if driven_m < (1 - self.params.difference) * straight_m or (stood and facts.stopped_s):
                 begin_anew = True
                 facts.raise_(
                     self,
@@ -132,7 +133,7 @@ class ImplausibleJump:
                         "difference_ratio": self.params.difference,
                     },
                 )
-            elif facts.episode(self, ODOMETER) is not None:
+            elif facts.episode(self, ODOMETER) is not None and not stood:
                 begin_anew = True
                 facts.clear(self, ODOMETER, event_time=facts.ts, reason="odometer and positions agree")
         if begin_anew:

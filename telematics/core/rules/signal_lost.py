@@ -61,7 +61,7 @@ class SignalLost:
             facts.note(self, "", Verdict.HELD, by="ignition off")
             facts.disarm(self)
         elif not self._is_armed(facts.scope, state):
-            facts.arm(self, "", state.device.heard_at + self._wait_ms(facts.scope, state))
+            facts.arm(self, "", self.due(facts.scope, state))
 
     def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
         """Nothing to end, and a deadline that is early enough."""
@@ -78,7 +78,11 @@ class SignalLost:
         per ping.
         """
         due = state.deadlines.get(_KEY)
-        return due is not None and due <= state.device.heard_at + self._wait_ms(scope, state)
+        return due is not None and due <= self.due(scope, state)
+
+    def due(self, scope: Scope, state: VehicleState) -> int:
+        """When the silence since the last ping is told for the first time."""
+        return state.device.heard_at + self._wait_ms(scope, state)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         scope, state = facts.scope, facts.state

@@ -50,7 +50,7 @@ def planned_stop(facts: Facts, fix: FixPoint) -> PlannedStop | None:
     if trip is None or trip.trip is None:
         return None
     fences = facts.scope.fences.fences
-    here = {fences[number].id for number in facts.state.places}
+    here = {fences[number].id for number in facts.places}
     for stop in trip.trip.stops:
         if stop.window is not None and not stop.window.start <= facts.ts < stop.window.end:
             continue
@@ -66,7 +66,7 @@ def planned_stop(facts: Facts, fix: FixPoint) -> PlannedStop | None:
 def excuse(facts: Facts) -> str | None:
     """What explains standing here: a place, the plan, or a profile that stops all day; None if nothing does."""
     state = facts.state
-    if state.places:
+    if facts.places:
         return facts.place_name()
     if state.fix is not None and planned_stop(facts, state.fix) is not None:
         return "stop planned by the trip"

@@ -77,6 +77,8 @@ class UnscheduledStop:
         state, scope = facts.state, facts.scope
         if state.risk >= self.params.stricter_from_risk:
             return "risk_stop judges here"
+        if ("risk_stop", "") in state.episodes:
+            return "risk_stop has told of it"  # a fix may drift out of the corridor
         for fence_id, visit in state.visits.items():
             number = scope.number_of.get(fence_id)
             if number is None or visit.state != State.INSIDE:

@@ -38,3 +38,8 @@ def recognise(names: Collection[str]) -> DialectName:
     """The dialect whose field names these are; ours when nobody claims them."""
     claimed = (name for name, dialect in DIALECTS.items() if dialect.claims(names))
     return next(claimed, DialectName.NATIVE)
+
+
+def is_field(name: str) -> bool:
+    """Whether some dialect reads a column or field of this name."""
+    return name in native.NAMES or name.lower().removeprefix("attributes.") in traccar.NAMES

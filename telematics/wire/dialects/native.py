@@ -103,3 +103,5 @@ def _reader(name: str, annotation: str) -> Callable[[str], Any]:
 
 _READERS = {name: _reader(name, str(hint)) for name, hint in get_type_hints(Ping, include_extras=False).items()}
 _READERS["ts"] = _read_ts
+NAMES = frozenset(_READERS)
+"""Every name that is read."""

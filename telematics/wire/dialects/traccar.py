@@ -61,6 +61,12 @@ _NUMBERS = (
 _FLAGS = (("ignition", "ignition"), ("archive", "buffered"))
 _TRUE, _FALSE = ("true", "1", "t"), ("false", "0", "f")
 
+NAMES = frozenset(
+    {"position", "device", "attributes", "uniqueid", "fixtime", "devicetime", "latitude", "longitude", "valid"}
+    | {"outdated", "alarm", *(theirs for theirs, _, _ in _NUMBERS), *(theirs for theirs, _ in _FLAGS)}
+)
+"""Every name that is read, in lower case."""
+
 _HINTS = get_type_hints(Ping, include_extras=True)
 _FIELDS: dict[str, TypeAdapter[Any]] = {ours: TypeAdapter(_HINTS[ours]) for _, ours, _ in _NUMBERS}
 

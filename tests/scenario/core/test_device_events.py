@@ -302,3 +302,39 @@ def test_elsewhere_a_place_does_not_excuse_it(km: float) -> None:
     story = Story()
     story.truck().arriving(km).stand(30).send(DETACHED)
     story.tells("0:30 trailer_detached raised 5")
+
+
+def test_doors_open_at_a_dock_stay_explained_while_the_truck_only_drifts() -> None:
+    """C20: unloading for half an hour at the edge of the customer's yard."""
+    story = Story()
+    truck = story.truck(every_s=60, km=10)
+    truck.north_m = 285
+    truck.stand(120)
+    _at(story.truck(device=Device.CARGO, km=10), 61, OPEN)
+    truck.send(OPEN).wait(30).stand(1800, drift_m=[0, 5, -10, 0, 12, -5, 30, -5, 0, 3])
+    story.tells_nothing("cargo_door", "cab_door")
+
+
+def test_noise_divided_by_an_instant_is_no_speed() -> None:
+    """A device that tells no speed, whose door event comes a second after its last ping and 5 m beside it."""
+    story = Story()
+    truck = story.truck(every_s=30, km=5, speed_kmh=None)
+    truck.stand(300, speed_kmh=None)
+    truck.now_s += 1 - 30
+    truck.north_m = 5
+    truck.send(OPEN, speed_kmh=None)
+    story.tells_nothing("cab_door")
+
+
+@pytest.mark.parametrize("every_s", [1, 10, 60])
+def test_a_device_that_tells_no_speed_is_known_to_roll(every_s: int) -> None:
+    """Its steps tell."""
+    story = Story()
+    truck = story.truck(every_s=every_s, km=62, speed_kmh=None)
+    for _ in range(60):
+        truck.send(*[OPEN] * (truck.now_s >= 30 * every_s), speed_kmh=None)
+        truck.km += 60 / 3600 * every_s
+        truck.now_s += every_s
+    (raised,) = story.told.of("cab_door")
+    assert raised.severity == 4
+    assert raised.evidence["facts"]["speed_kmh"] == pytest.approx(60, abs=1)

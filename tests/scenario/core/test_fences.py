@@ -160,3 +160,11 @@ def test_a_late_fix_shows_a_passage_that_nobody_saw() -> None:
     """)
     assert all(alert.late for alert in told.alerts if alert.subject == "gate")
     assert story.engine.vehicle("T1").fix.ts == max(ping.ts for _, ping in truck.sent)  # type: ignore[union-attr]
+
+
+def test_a_truck_that_is_far_off_has_left_though_its_ignition_is_off() -> None:
+    """Towed, on a ferry, or its ignition is not wired: drift does not reach so far, so it did not dwell either."""
+    story = Story()
+    story.truck(ignition=False).arriving(85).drive(87).stand(600)
+    events = [(alert.rule, alert.event.value) for alert in story.told.alerts if alert.subject == "gate"]
+    assert events == [("geofence_enter", "raised"), ("geofence_exit", "raised"), ("geofence_enter", "cleared")]

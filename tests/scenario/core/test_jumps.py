@@ -103,3 +103,17 @@ def test_a_winding_road_is_no_contradiction() -> None:
     for _ in range(100):
         truck.flag(10, kmh=72, odometer_km=500.0 + truck.km * 1.6)
     story.tells_nothing(RULE)
+
+
+@pytest.mark.parametrize("silent_s", [0, 240])
+def test_the_first_fix_far_from_a_stand_is_no_contradiction(silent_s: int) -> None:
+    """One fix outside a stay does not end it yet, but it does not prove either that the positions stood."""
+    story = Story()
+    truck = story.truck(every_s=300, km=62)
+    for _ in range(3):
+        truck.flag(300, odometer_km=100.0 + truck.km)
+    truck.wait(silent_s)
+    truck.km += silent_s / 50.0
+    for _ in range(6):
+        truck.flag(300, kmh=80, odometer_km=100.0 + truck.km)
+    story.tells_nothing(RULE)

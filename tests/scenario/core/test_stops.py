@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from geofences.index import FenceIndex
+from geofences.model import Fence, FenceKind
 from telematics.model import PlannedStop, StopKind, Trip, TripPlan, Vehicle, Window
-from tests.support.places import spot
+from tests.support.places import along, spot
 from tests.support.story import Story, clock
 from tests.support.truck import NOON
 
@@ -223,3 +225,42 @@ def test_a_truck_found_standing_elsewhere_does_not_stand_in_the_no_stop_zone_it_
          1:00         no_stop_zone raised  4 mined
         22:00..23:00  no_stop_zone cleared 4 mined
     """)
+
+
+@pytest.mark.parametrize(("km", "edge_m"), [(50, 190), (10, 290)])
+@pytest.mark.parametrize(("every_s", "ignition"), [(600, False), (60, True)])
+def test_a_fix_that_drifts_over_the_edge_of_a_place_leaves_it_no_more_than_the_truck(
+    km: float, edge_m: float, every_s: int, *, ignition: bool
+) -> None:
+    """C20: parked ten metres inside, all night; a place explains a stop until the truck has provably left it."""
+    story = Story()
+    truck = story.truck(every_s=every_s, km=km, ignition=ignition)
+    truck.north_m = edge_m
+    truck.stand(40 * every_s, drift_m=[0, 5, -10, 30, 12, -5, 60, -5, 0, 3] * 4)
+    story.tells_nothing(*STOP_RULES)
+
+
+def test_a_stop_beside_a_place_that_was_left_is_not_explained_by_it() -> None:
+    """Half a kilometre past the pumps is not at the pumps."""
+    story = Story()
+    story.truck().arriving(50).stand(60).drive(50.6).stand(300)
+    assert [alert.event.value for alert in story.told.of("risk_stop")] == ["raised"]
+
+
+def test_a_stop_at_the_edge_of_the_risky_corridor_is_told_once() -> None:
+    """What risk_stop has told of, unscheduled_stop does not tell again when a fix drifts out of the corridor."""
+    index = FenceIndex([
+        Fence(id="risky", kind=FenceKind.HIGH_RISK_CORRIDOR, risk=5, shape=along(20, 60)),
+        Fence(id="federal", kind=FenceKind.HIGH_RISK_CORRIDOR, risk=3, shape=along(20, 60, 3000)),
+    ])  # fmt: skip
+    story = Story(index)
+    truck = story.truck(every_s=30, km=25)
+    truck.north_m = 290
+    truck.stand(1500, drift_m=[0, 15, -5, 20] * 12)
+    story.tells(
+        """
+         3:00 risk_stop raised    3
+        10:00 risk_stop escalated 4
+    """,
+        "unscheduled_stop",
+    )

@@ -52,6 +52,7 @@ def test_nothing_readable(run: Run, fence_file: Path, tmp_path: Path) -> None:
     [
         ((), "Say --map vehicle_id=COLUMN,ts=COLUMN"),
         (("--map", "vehicle_id"), "--map: 'vehicle_id' is not NAME=COLUMN"),
+        (("--map", "vehicle_id=track_id,ts=t,speedkmh=v"), "no field is called 'speedkmh'; did you mean 'speed_kmh'?"),
         ((*MAP, "--until", "tomorrow"), "--until: 'tomorrow' is not RFC 3339"),
         ((*MAP, "--arrival", "got"), "no column 'got'"),
         ((*MAP, "--trips", "no/such/file"), "no/such/file: cannot be read"),
@@ -82,8 +83,14 @@ def test_order_file(run: Run, fence_file: Path) -> None:
     assert sum(ran.json["outcomes"].values()) == ran.json["pings"]
 
 
-@pytest.mark.parametrize("text", ["a", "a=", "=b", "a=b,", "a=b,a=c"])
+@pytest.mark.parametrize("text", ["a", "lat=", "=b", "lat=b,", "lat=b,lat=c", "speedkmh=b", "zzz=b"])
 def test_wrong_maps(text: str) -> None:
     """A mapping is a list of NAME=COLUMN, each name once."""
     with pytest.raises(UserError, match="--map"):
         read_map(text)
+
+
+@pytest.mark.parametrize("name", ["speed_kmh", "events", "uniqueId", "fixTime", "attributes.sat", "ignition"])
+def test_fields_of_every_dialect_can_be_mapped(name: str) -> None:
+    """Ours are named as they are, Traccar's in any case."""
+    assert read_map(f"{name}=x") == {name: "x"}

@@ -81,6 +81,12 @@ def test_nothing(path: Path) -> None:
         ('{"vehicle_id":"a"}\n{"vehicle_id":', "line 2: not a JSON object on one line"),
         ("- vehicle_id: a\n- vehicle_id: a\n", "vehicle 'a' has a trip from the same instant on at"),
         ("- {1: 2, vehicle_id: a}", "1: unknown field"),
+        ("- vehicle_id: a\n  effective_at: 2026-13-45\n", "neither JSON nor YAML: month must be in 1..12"),
+        ("[" * 5000, "nested too deeply"),
+        ("- vehicle_id: a\n  trip: {id: t, stops: [{kind: rest}]}", "trip.stops.0.place: missing; say where the stop is"),
+        ("- vehicle_id: a\n  trip: {id: t, stops: [{lat: 19}]}", "trip.stops.0.lon: missing beside lat"),
+        ("- vehicle_id: a\n  trip: {id: t, stops: [{place: p, window: {start: 2026-01-02T00:00:00Z, end: 2026-01-01T00:00:00Z}}]}",
+         "trip.stops.0.window.end: must be later than its start"),
     ],
 )  # fmt: skip
 def test_mistakes(text: str, words: str, path: Path) -> None:

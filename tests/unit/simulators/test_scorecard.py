@@ -79,3 +79,11 @@ def test_a_rule_that_would_be_wrong_fails() -> None:
     stop = replace(ALERT, rule="risk_stop", severity=Severity.WARNING)
     assert verdicts(ALERT, stop) == [True, True, False]
     assert verdicts(ALERT, replace(stop, raised_at=T0 - 1)) == [True, True, True]
+
+
+def test_what_is_not_due_yet_is_not_missed() -> None:
+    """Who stops looking before the due time is told that nothing was due, not that it failed; later it is missed."""
+    early, late = (judge([encode_truth(TRUTH)], [], until=DUE + past)[0] for past in (-1, 0))
+    assert (early.ok, late.ok) == (True, False)
+    assert "not due yet" in early.text
+    assert "never raised" in late.text
