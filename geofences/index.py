@@ -98,6 +98,10 @@ class FenceIndex:
             boundary = self._boundaries[fence] = Boundary(self._polygons[fence])
         return boundary.distance_m(lon, lat)
 
+    def bounds(self) -> NDArray[np.float64]:
+        """Boxes around the fences, in their order: degrees, shape (n, 4), west, south, east, north."""
+        return np.asarray(shapely.bounds(self._polygons), dtype=np.float64).reshape(-1, 4)
+
     def size_m(self, fence: int) -> float:
         """The smallest extent of a fence in metres: a fix less accurate than this cannot prove that one is inside."""
         return self._sizes_m[fence]

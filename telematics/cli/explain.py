@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from telematics.cli.options import Bootstrap, Json, LanguageName, LanguageOption, Prefix, Rules, instant, settings_from
+from telematics.cli.options import (
+    Bootstrap,
+    Columns,
+    Dialect,
+    Json,
+    LanguageName,
+    LanguageOption,
+    Prefix,
+    Rules,
+    TripsFile,
+    instant,
+    settings_from,
+)
 from telematics.cli.output import EXIT_PROBLEMS, as_json, note
+from telematics.cli.replay import track_options
 from telematics.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +32,7 @@ if TYPE_CHECKING:
 
     from telematics.model import Alert, Batch, Trip
     from telematics.replay.explanation import Explanation
+    from telematics.replay.files import Options
     from telematics.texts import Language
 
 # An episode may begin by a device clock that runs ahead of the broker's: up to ten minutes are believed.
@@ -34,8 +49,11 @@ def explain(
         str | None, typer.Option("--at", metavar="TIME", help="… at this RFC 3339 time, on the arrival clock.")
     ] = None,
     dump: Annotated[
-        Path | None, typer.Option("--dump", metavar="FILE", help="Its pings are in this dump, not in Kafka.")
+        Path | None, typer.Option("--dump", metavar="FILE", help="Its pings are in this dump or track file, not in Kafka.")
     ] = None,
+    columns: Columns = None,
+    dialect: Dialect = None,
+    trips: TripsFile = None,
     fences: Annotated[
         Path | None, typer.Option("--fences", metavar="FILE", help="GeoJSON file of the geofences that held.")
     ] = None,
@@ -48,6 +66,8 @@ def explain(
     """Explain an alert by its id, or what each rule made of a vehicle at a time and what held it back."""
     if (alert_id is None) == (vehicle is None):
         raise UserError("say what to explain: an ALERT_ID, or --vehicle ID with --at TIME and --fences FILE")
+    if dump is None and (columns or dialect or trips):
+        raise UserError("--map, --dialect and --trips say how a file is read: they need --dump FILE")
     from telematics.texts import Language
 
     if alert_id is not None:
@@ -55,7 +75,8 @@ def explain(
         return
     if at is None or fences is None:
         raise UserError("--vehicle needs --at TIME and --fences FILE: a rule is explained against the fences that held")
-    explanation = _of_vehicle(vehicle or "", instant(at, "--at"), dump, fences, rules, bootstrap, prefix)
+    given = None if dump is None else _Given(dump, track_options(columns, dialect), trips)
+    explanation = _of_vehicle(vehicle or "", instant(at, "--at"), given, fences, rules, bootstrap, prefix)
     if not explanation.pings:
         note(f"no ping of {vehicle} arrived in the hours before {at}")
         raise typer.Exit(EXIT_PROBLEMS)
@@ -88,7 +109,7 @@ def _explain_alert(
 def _of_vehicle(
     vehicle_id: str,
     at: int,
-    file: Path | None,
+    given: _Given | None,
     fences: Path,
     rules: Path | None,
     bootstrap: str | None,
@@ -100,23 +121,34 @@ def _of_vehicle(
     from telematics.replay.explanation import explain_vehicle
 
     index, parameters = FenceIndex(load_geojson(fences)), load_rules(rules)
-    if file is not None:
-        return explain_vehicle(_from_file(file, vehicle_id, at), index, parameters, vehicle_id, at)
+    if given is not None:
+        return explain_vehicle(_from_file(given, vehicle_id, at), index, parameters, vehicle_id, at)
     settings = settings_from(bootstrap, prefix)
     from telematics.stream.inputs import read_inputs
 
-    given = asyncio.run(read_inputs(settings, vehicle_id, at))
-    return explain_vehicle(given.in_order, index, parameters, vehicle_id, at, truncated=given.truncated)
+    found = asyncio.run(read_inputs(settings, vehicle_id, at))
+    return explain_vehicle(found.in_order, index, parameters, vehicle_id, at, truncated=found.truncated)
 
 
-def _from_file(path: Path, vehicle_id: str, at: int) -> Iterator[Batch | Trip]:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The file with a vehicle's pings, how it is read, and the file of its trips."""
+
+    path: Path
+    options: Options
+    trips: Path | None
+
+
+def _from_file(file: _Given, vehicle_id: str, at: int) -> Iterator[Batch | Trip]:
     from telematics.model import Trip
     from telematics.replay.feed import open_feed
     from telematics.replay.plan import Plan
     from telematics.replay.rejects import Rejects
+    from telematics.replay.trips import from_the_start, load_trips
     from telematics.wire.partitioner import partition_of
 
-    feed = open_feed(Plan((path,), until_ms=at))
+    feed = open_feed(Plan((file.path,), file.options, until_ms=at))
+    yield from map(from_the_start, load_trips(file.trips) if file.trips else ())
     number = 0 if feed.header is None else partition_of(vehicle_id.encode(), feed.header.partitions)
     for given in feed.read(Rejects()):
         if isinstance(given, Trip):

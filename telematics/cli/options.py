@@ -31,6 +31,25 @@ Rules = Annotated[
 ]
 
 
+class DialectChoice(StrEnum):
+    """Whose field names the files have (`telematics.wire.dialects`, which is slow to import)."""
+
+    NATIVE = "native"
+    TRACCAR = "traccar"
+
+
+Columns = Annotated[
+    str | None,
+    typer.Option("--map", metavar="NAME=COLUMN,...", help="Columns with other names: vehicle_id=track_id,ts=t."),
+]
+Dialect = Annotated[
+    DialectChoice | None, typer.Option("--dialect", help="Whose names the columns have; else they tell themselves.")
+]
+TripsFile = Annotated[
+    Path | None, typer.Option("--trips", metavar="FILE", help="Trips: NDJSON, or a JSON or YAML list.")
+]
+
+
 def settings_from(bootstrap: str | None, prefix: str | None) -> Settings:
     """Read the settings, with what the command line gave on top, and log by them. Raises SettingsError."""
     from telematics.logs import configure_logging

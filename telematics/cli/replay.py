@@ -12,20 +12,15 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telematics.cli.options import Fences, Json, Rules
+from telematics.cli.options import Columns, Dialect, DialectChoice, Fences, Json, Rules, TripsFile
 from telematics.cli.output import EXIT_PROBLEMS, as_json, line, note, table
 from telematics.errors import UserError
 
 if TYPE_CHECKING:
+    from telematics.replay.files import Options
     from telematics.replay.plan import Plan, Progress
+    from telematics.replay.rejects import Rejects
     from telematics.replay.runner import Summary
-
-
-class DialectChoice(StrEnum):
-    """Whose field names the files have (`telematics.wire.dialects`, which is slow to import)."""
-
-    NATIVE = "native"
-    TRACCAR = "traccar"
 
 
 class OrderChoice(StrEnum):
@@ -42,20 +37,13 @@ def replay(
     ],
     fences: Fences,
     rules: Rules = None,
-    trips: Annotated[
-        Path | None, typer.Option("--trips", metavar="FILE", help="Trips: NDJSON, or a JSON or YAML list.")
-    ] = None,
+    trips: TripsFile = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write alerts there, one a line.")] = None,
     rejects: Annotated[
         Path | None, typer.Option("--rejects", metavar="FILE", help="Write rows that cannot be read there, and why.")
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option("--map", metavar="NAME=COLUMN,...", help="Columns with other names: vehicle_id=track_id,ts=t."),
-    ] = None,
-    dialect: Annotated[
-        DialectChoice | None, typer.Option("--dialect", help="Whose names the columns have; else they tell themselves.")
-    ] = None,
+    columns: Columns = None,
+    dialect: Dialect = None,
     arrival: Annotated[
         str | None, typer.Option("--arrival", metavar="COLUMN", help="Column of the arrival; else it is made from ts.")
     ] = None,
@@ -87,11 +75,12 @@ def replay(
         alerts_out = _writer(stack, out, "--out", inputs)
         rejects_out = _writer(stack, rejects, "--rejects", [*inputs, *([out] if out else [])])
         progress = stack.enter_context(_bar(files)) if sys.stderr.isatty() and not json else None
-        summary = run(feed, index, parameters, documents, alerts_out, Rejects(rejects_out), progress)
+        refused = Rejects(rejects_out)
+        summary = run(feed, index, parameters, documents, alerts_out, refused, progress)
     if json:
         as_json(summary.as_json())
     else:
-        _tell(summary, rejects)
+        _tell(summary, refused, rejects)
     if summary.pings == 0:
         raise typer.Exit(EXIT_PROBLEMS)
 
@@ -115,6 +104,14 @@ def read_map(text: str | None) -> dict[str, str]:
     return columns
 
 
+def track_options(columns: str | None, dialect: DialectChoice | None, arrival: str | None = None) -> Options:
+    """How `--map`, `--dialect` and `--arrival` want track files read. Raises UserError for a mapping that is none."""
+    from telematics.replay.files import Options
+    from telematics.wire.dialects import DialectName
+
+    return Options(DialectName(dialect) if dialect else None, read_map(columns), arrival)
+
+
 def _plan(
     files: list[Path],
     columns: str | None,
@@ -125,17 +122,14 @@ def _plan(
     tail_s: float,
 ) -> Plan:
     from telematics.replay.arrival import Order
-    from telematics.replay.files import Options
     from telematics.replay.plan import Plan
-    from telematics.wire.dialects import DialectName
     from telematics.wire.dialects.timestamps import read_instant
 
     try:
         until_ms = None if until is None else read_instant(until)
     except ValueError as error:
         raise UserError(f"--until: {error}") from None
-    options = Options(DialectName(dialect) if dialect else None, read_map(columns), arrival)
-    return Plan(tuple(files), options, Order(order), until_ms, round(tail_s * 1000))
+    return Plan(tuple(files), track_options(columns, dialect, arrival), Order(order), until_ms, round(tail_s * 1000))
 
 
 def _writer(stack: ExitStack, path: Path | None, option: str, inputs: list[Path]) -> IO[bytes] | None:
@@ -166,7 +160,7 @@ def _bar(files: list[Path]) -> Iterator[Progress]:
         yield tell
 
 
-def _tell(summary: Summary, rejects: Path | None) -> None:
+def _tell(summary: Summary, refused: Rejects, rejects: Path | None) -> None:
     for text in summary.notes:
         note(text)
     found: dict[str, Any] = summary.as_json()
@@ -177,8 +171,11 @@ def _tell(summary: Summary, rejects: Path | None) -> None:
         ("alerts", _listed(found["alerts"])),
     ]
     table(("what", "how many"), rows)
-    if summary.rejected and rejects is None:
-        note("--rejects FILE writes down which rows could not be read, and why")
+    if refused.first is not None:
+        file, row, refusal = refused.first
+        why = " ".join(f"{refusal.reason.value}: {refusal.detail}".split())
+        kept = f"{rejects} has them all" if rejects else "--rejects FILE keeps them all"
+        note(f"rows rejected: {refused.counts.total():,}, the first is {file}, line {row} ({why}); {kept}")
     if summary.pings == 0:
         line("not one ping could be judged")
 

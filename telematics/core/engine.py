@@ -41,6 +41,7 @@ from telematics.core.quality import accuracy_of, has_fix, is_jump, is_too_fast
 from telematics.core.reports import file_odd, news, trim_ring
 from telematics.core.rules import RULES
 from telematics.core.rules.base import EveryFixRule, Rule, SilenceRule, Trigger
+from telematics.core.screen import Screen
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
 from telematics.core.state import RING_FIXES, DeviceState, FixPoint, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from geofences.index import FenceIndex
     from telematics.core.params import RuleSet
 
-_MOVING = Trigger.HEARD | Trigger.FIX
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
 
 
@@ -85,11 +85,9 @@ class MonitorEngine:
             if params.enabled:
                 self._rules[rule.id] = rule(params)
         self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
-        self._rules_on_every_fix = tuple(
-            cast("EveryFixRule", rule) for rule in self._rules.values() if rule.triggers & _MOVING
-        )
+        every_fix = [rule for rule in self._rules.values() if rule.triggers & (Trigger.HEARD | Trigger.FIX)]
+        self._screen = Screen(self._scope, [cast("EveryFixRule", rule) for rule in every_fix])
         self._silences = {rule.id: cast("SilenceRule", rule) for rule in self._rules.values() if hasattr(rule, "due")}
-        self._asked_on_every_fix = frozenset(rule.id for rule in self._rules_on_every_fix)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -255,6 +253,8 @@ class MonitorEngine:
         if ping.ignition is not None and ping.ignition is not state.ignition:
             state.ignition = ping.ignition
             state.ignition_ts = ping.ts
+        if self._screen.passes(state, ping, hits):
+            return Outcome.ACCEPTED
         return self._position(state, device, ping, hits, at)
 
     def _meet(self, ping: Ping) -> VehicleState:
@@ -407,8 +407,6 @@ class MonitorEngine:
         changes = () if hits == state.settled_in else self._place(state, hits, fix, at)
         if changes:
             triggers |= Trigger.VISITS
-        if triggers == _MOVING and self._concerns_nobody(state, ping, fix):
-            return Outcome.ACCEPTED
         self._ask(
             self._facts(state, ping, at, late=ping.buffered, triggers=triggers, stopped_s=stopped_s, changes=changes)
         )
@@ -432,17 +430,6 @@ class MonitorEngine:
         return changes
 
     # -- f. rules --------------------------------------------------------------------------------------------------
-
-    def _concerns_nobody(self, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
-        """Whether a plain fix of a moving truck changes nothing but its position: nine in ten do."""
-        if ping.events or ping.buffered or ping.power_v is not None or self._scope.tracer is not None:
-            return False
-        if not state.remembering <= self._asked_on_every_fix:
-            return False
-        for rule in self._rules_on_every_fix:  # noqa: SIM110 - a generator costs as much as what it asks
-            if not rule.indifferent(self._scope, state, ping, fix):
-                return False
-        return True
 
     def _ask(self, facts: Facts) -> None:
         remembering = facts.state.remembering

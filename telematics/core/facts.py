@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telematics.core.quality import QualityParams
     from telematics.core.timers import Timers
 
-DELAYED_AFTER_MS = 120_000  # design law 7
+DELAYED_AFTER_MS = 120_000  # law 7 of the engine
 TOLD_ONCE = frozenset({"geofence_enter", "geofence_dwell"})
 
 Tracer = Callable[[str, int, str, str, Verdict, Mapping[str, Any]], None]
@@ -156,7 +156,7 @@ class Facts:
     def places(self) -> tuple[int, ...]:
         """The numbers of the places the vehicle is at: where its last good fix stands, else those it has not left.
 
-        A parked truck's fix that drifts over the edge of a yard is no departure (domain.md C20).
+        A parked truck's fix that drifts over the edge of a yard is no departure.
         """
         if self.state.places or self.state.fix is None:
             return self.state.places

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GAPS = 3  # a median of three follows a change of cadence after two pings and shrugs off one odd gap
 SPEED_OVER_MS = 10_000
-LONGEST_GAP_S = 3600.0  # a longer gap is an absence, not a cadence (domain.md 4: parked devices report hourly)
+LONGEST_GAP_S = 3600.0  # a longer gap is an absence, not a cadence (parked devices report hourly: Teltonika wiki)
 
 
 class MotionParams(Params):

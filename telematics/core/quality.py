@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from telematics.core.state import DeviceState, FixPoint
 
 
+NOWHERE_DEG = 1e-4  # 0,0 is what a device without a position sends
+
+
 class QualityParams(Params):
     """When a position is believed."""
 
@@ -30,7 +33,7 @@ class QualityParams(Params):
 
 
 def accuracy_of(ping: Ping, params: QualityParams) -> float:
-    """Metres; domain.md 4: the larger of 15 and 8 x hdop where the device does not say."""
+    """Metres: the larger of 15 and 8 x hdop where the device does not say."""
     if ping.accuracy_m is not None:
         return ping.accuracy_m
     if ping.hdop is None:
@@ -44,7 +47,7 @@ def has_fix(ping: Ping, device: DeviceState, last: FixPoint | None) -> bool:
     A device that has reported satellites before and reports none now, standing with speed 0 exactly where it was, is
     held to repeat itself. One that never reports satellites may well be parked: it is believed.
     """
-    if ping.satellites == 0 or ping.fix is Fix.NONE or (abs(ping.lat) < 1e-4 and abs(ping.lon) < 1e-4):
+    if ping.satellites == 0 or ping.fix is Fix.NONE or (abs(ping.lat) < NOWHERE_DEG and abs(ping.lon) < NOWHERE_DEG):
         return False
     return not (
         ping.satellites is None

@@ -12,8 +12,13 @@ STATE_VERSION = 1
 
 
 def snapshot_vehicle(state: VehicleState) -> dict[str, Any]:
-    """Plain data; what follows from the rest, from the fences or from the trip is left out."""
-    return {
+    """Plain data; what follows from the rest, from the fences or from the trip is left out.
+
+    Ids of fences and rules are written once, in `names`, and stand elsewhere as their number there: a fence that is
+    visited appears up to nine times, and its id may have 64 characters.
+    """
+    number = _Numbers()
+    plain = {
         "v": STATE_VERSION,
         "first_ts": state.first_ts,
         "primary": state.primary.value,
@@ -26,20 +31,21 @@ def snapshot_vehicle(state: VehicleState) -> dict[str, Any]:
         "moved_ts": state.moved_ts,
         "ignition": [state.ignition, state.ignition_ts],
         "suspects": [list(fix) for fix in state.suspects],
-        "events": [list(event) for event in state.events],
-        "event_floors": dict(state.event_floors),
+        "events": [[ts, number[code]] for ts, code in state.events],
+        "event_floors": [[number[code], ts] for code, ts in state.event_floors.items()],
         "visits": [
-            [fence_id, str(visit.state), visit.since, visit.since_at, visit.leaving_since, visit.known]
+            [number[fence_id], number[visit.state], visit.since, visit.since_at, visit.leaving_since, visit.known]
             for fence_id, visit in state.visits.items()
         ],
-        "exits": dict(state.exits),
+        "exits": [[number[fence_id], ts] for fence_id, ts in state.exits.items()],
         "episodes": [
-            [*key, episode.seq, int(episode.severity), episode.start, episode.known]
-            for key, episode in state.episodes.items()
+            [number[rule], number[subject], episode.seq, int(episode.severity), episode.start, episode.known]
+            for (rule, subject), episode in state.episodes.items()
         ],
-        "deadlines": [[*key, due] for key, due in state.deadlines.items()],
-        "memory": [[*key, value] for key, value in state.memory.items()],
+        "deadlines": [[number[rule], number[subject], due] for (rule, subject), due in state.deadlines.items()],
+        "memory": [[number[rule], number[subject], value] for (rule, subject), value in state.memory.items()],
     }
+    return {**plain, "names": list(number)}
 
 
 def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
@@ -48,7 +54,8 @@ def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
         msg = f"state of vehicle {vehicle_id} has version {plain.get('v')!r}; this program reads {STATE_VERSION}"
         raise ValueError(msg)
     ignition, ignition_ts = plain["ignition"]
-    memory = {(rule, subject): value for rule, subject, value in plain["memory"]}
+    name: list[str] = plain["names"]
+    memory = {(name[rule], name[subject]): value for rule, subject, value in plain["memory"]}
     ring = _ring(plain["ring"])
     return VehicleState(
         vehicle_id=vehicle_id,
@@ -63,18 +70,28 @@ def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
         ignition=ignition,
         ignition_ts=ignition_ts,
         suspects=[FixPoint(*fix) for fix in plain["suspects"]],
-        events=[(ts, code) for ts, code in plain["events"]],
-        event_floors=dict(plain["event_floors"]),
-        visits={fence_id: Visit(*visit) for fence_id, *visit in plain["visits"]},
-        exits=dict(plain["exits"]),
+        events=[(ts, name[code]) for ts, code in plain["events"]],
+        event_floors={name[code]: ts for code, ts in plain["event_floors"]},
+        visits={name[fence_id]: Visit(name[state], *visit) for fence_id, state, *visit in plain["visits"]},
+        exits={name[fence_id]: ts for fence_id, ts in plain["exits"]},
         episodes={
-            (rule, subject): Episode(alert_id(vehicle_id, rule, subject, start), seq, Severity(severity), start, known)
+            (name[rule], name[subject]): Episode(
+                alert_id(vehicle_id, name[rule], name[subject], start), seq, Severity(severity), start, known
+            )
             for rule, subject, seq, severity, start, known in plain["episodes"]
         },
-        deadlines={(rule, subject): due for rule, subject, due in plain["deadlines"]},
+        deadlines={(name[rule], name[subject]): due for rule, subject, due in plain["deadlines"]},
         memory=memory,
         remembering=remembering(memory),
     )
+
+
+class _Numbers(dict[str, int]):
+    """Gives each name a number, in the order of asking."""
+
+    def __missing__(self, name: str) -> int:
+        number = self[str(name)] = len(self)
+        return number
 
 
 def _plain_ring(ring: list[FixPoint]) -> list[list[float]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from telematics.model import Device, Severity, Trip
 
-RING_FIXES = 20  # design law 9: enough for ten minutes at 30 s
+RING_FIXES = 20  # enough for ten minutes at 30 s
 ODD_TIMES = 16  # times of accepted pings that carry no usable position, for telling duplicates
 EVENT_TIMES = 32  # device events remembered, for telling duplicates
 EPISODES = 32  # open alerts …

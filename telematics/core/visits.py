@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TIMER = "membership"  # stands for a rule in the order of timers
-PARKED_DRIFT_M = 300.0  # domain.md C20: so far from a parked truck its fixes may lie
+PARKED_DRIFT_M = 300.0  # so far from a parked truck its fixes may lie
 REMEMBER_EXITS_MS = 600_000  # as long as a late fix may still speak of the visit (QualityParams.late_s)
 
 ENTERED, LEFT = True, False

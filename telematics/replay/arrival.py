@@ -1,4 +1,4 @@
-"""When the rows of a track file arrived, for files that do not say (design §5).
+"""When the rows of a track file arrived, for files that do not say.
 
 Rows are ordered by `ts` (stable) and arrive at their `ts`. A `ts` is not believed when it lies after the file's
 modification time, or more than 24 h from both neighbours: the rows of the same vehicle just before and after it in

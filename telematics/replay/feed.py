@@ -9,10 +9,12 @@ from telematics.errors import UserError
 from telematics.model import Trip
 from telematics.replay.dumpfile import Header
 from telematics.replay.dumps import read_dumps
-from telematics.replay.files import Form, Found, check_columns, detect
+from telematics.replay.files import Form, Found, check_columns, detect, has_rows
 from telematics.replay.plan import Inputs, Plan, Progress
 from telematics.replay.rejects import Rejects
 from telematics.replay.tracks import read_tracks
+
+_BARE = {Form.EMPTY: "is empty: it has no rows", Form.CSV: "has a header and no rows"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def open_feed(plan: Plan) -> Feed:
     found = tuple(map(detect, plan.files))
     for each in found:
         check_columns(each, plan.options)
-    notes = tuple(f"{each.path}: is empty" for each in found if each.form is Form.EMPTY)
+    notes = tuple(f"{each.path}: {_BARE[each.form]}" for each in found if each.form in _BARE and not has_rows(each))
     dumps = [each for each in found if each.form is Form.DUMP]
     others = [each for each in found if each.form in {Form.CSV, Form.NDJSON}]
     if not dumps:

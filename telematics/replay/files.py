@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,14 @@ def detect(path: Path) -> Found:
     except ValueError as error:
         raise UserError(f"{path}, line {line.number}: {error}") from error
     return Found(path, Form.NDJSON if header is None else Form.DUMP, header)
+
+
+def has_rows(found: Found) -> bool:
+    """Whether a file has a line beside its header, readable or not; an NDJSON file has none to leave out."""
+    headers = found.form is not Form.NDJSON
+    rejects = Rejects()
+    with closing(read_lines(found.path, rejects)) as lines:
+        return next(islice(lines, headers, None), None) is not None or rejects.first is not None
 
 
 def read_rows(found: Found, options: Options, rejects: Rejects, progress: Progress | None = None) -> Iterator[Row]:

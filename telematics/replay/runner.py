@@ -6,7 +6,7 @@ import heapq
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from geofences.index import FenceIndex
@@ -14,9 +14,11 @@ from telematics.core.effects import PING_OUTCOMES, Outcome, Quarantine
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.model import Alert, AlertEvent, Batch, Trip
+from telematics.replay.far import FAR, Degree, far_from_fences
 from telematics.replay.feed import Feed
 from telematics.replay.plan import Inputs, Progress
 from telematics.replay.rejects import Rejects
+from telematics.replay.trips import from_the_start
 from telematics.wire.alerts import encode_alert
 from telematics.wire.partitioner import partition_of
 from telematics.wire.reasons import RejectReason
@@ -82,15 +84,15 @@ def replay(
     summary = Summary(notes=feed.notes)
     engines = _Engines(fences, rules, feed.header.partitions if feed.header else 1)
     for trip in trips:
-        # A file has no time of publication: what says nothing else applies from the first input on.
-        engines.put_trip(trip if trip.effective_at is not None else replace(trip, effective_at=0))
+        engines.put_trip(from_the_start(trip))
     vehicles: set[str] = set()
+    degrees: set[Degree] = set()
     for event in feed.read(rejects, progress):
         if isinstance(event, Trip):
             engines.put_trip(event)
             continue
         for batch in event.values():
-            _note_inputs(summary, vehicles, batch)
+            _note_inputs(summary, vehicles, degrees, batch)
         for alert in engines.step(event, summary):
             summary.alert_records += 1
             summary.alerts[alert.rule] += alert.event is AlertEvent.RAISED
@@ -98,6 +100,8 @@ def replay(
                 out.write(encode_alert(alert) + b"\n")
     summary.rejected = rejects.counts
     summary.vehicles = len(vehicles)
+    if far_from_fences(degrees, fences):
+        summary.notes += (FAR,)
     summary.elapsed_s = time.perf_counter() - started
     return summary
 
@@ -131,11 +135,12 @@ class _Engines:
         return engine
 
 
-def _note_inputs(summary: Summary, vehicles: set[str], batch: Batch) -> None:
+def _note_inputs(summary: Summary, vehicles: set[str], degrees: set[Degree], batch: Batch) -> None:
     for ping in batch.pings:
         if ping is not None:
             summary.pings += 1
             vehicles.add(ping.vehicle_id)
+            degrees.add((round(ping.lon), round(ping.lat)))
     if summary.first_arrival is None:
         summary.first_arrival = batch.arrivals[0]
     summary.last_arrival = max(summary.last_arrival or batch.arrivals[-1], batch.arrivals[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,11 @@ def load_trips(path: Path) -> tuple[Trip, ...]:
     if problems:
         raise TripsError("\n".join(problems))
     return tuple(trips)
+
+
+def from_the_start(trip: Trip) -> Trip:
+    """A file has no time of publication: a trip that says nothing else applies from the first input on."""
+    return trip if trip.effective_at is not None else replace(trip, effective_at=0)
 
 
 def _documents(path: Path) -> Iterator[_Document]:

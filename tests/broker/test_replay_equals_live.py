@@ -1,4 +1,4 @@
-"""Replaying a dump gives, per vehicle, the same alert bytes as the live run, up to the same arrival (design §5)."""
+"""Replaying a dump gives, per vehicle, the same alert bytes as the live run, up to the same arrival."""
 
 from __future__ import annotations
 

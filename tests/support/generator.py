@@ -237,7 +237,7 @@ class Stream:
 
 
 def soiled(sent: list[tuple[int, Ping]], random: Random, rate: float) -> list[tuple[int, Ping]]:
-    """What was sent, with each fault of domain.md 4 at about this rate."""
+    """What was sent, with each fault that real feeds have, at about this rate."""
     dirty: list[tuple[int, Ping]] = []
     for arrival, ping in sent:
         if random.random() < rate:

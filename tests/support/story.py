@@ -146,7 +146,7 @@ class Story:
         assert not found, found
 
     def tells_nothing_above(self, severity: int) -> None:
-        """Check that nothing weighs more than `severity`: the 'may raise' of domain.md's confounders."""
+        """Check that nothing weighs more than `severity`: the most that a benign confounder may raise."""
         found = [_line(alert) for alert in self.told.alerts if alert.severity > severity]
         assert not found, found
 

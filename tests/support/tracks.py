@@ -22,7 +22,7 @@ from pyproj import Geod, Transformer
 from shapely.geometry.base import BaseGeometry
 
 GEOD = Geod(ellps="WGS84")
-ACCURACY_M = 15.0  # domain.md 4: of a device that does not say
+ACCURACY_M = 15.0  # of a device that does not say
 JUMP_M, JUMP_KMH, AGREEING = 1000.0, 150.0, 3
 MIN_OUTSIDE_S, EXIT_MARGIN_M = 60.0, 50.0  # of a fence that does not say
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from telematics.core.facts import Facts
 
 FLAGS = frozenset({DeviceEvent.JAMMING, DeviceEvent.GSM_JAMMING})
-PINGS = 3  # the flag may flip every second (domain.md 4): two of three pings, or one that stands
+PINGS = 3  # the flag may flip every second (Teltonika wiki): two of three pings, or one that stands
 
 
 class GnssJammingParams(RuleParams):
@@ -111,7 +111,8 @@ class GnssJamming:
             return
         # Silence proves nothing before the next report was due: passing someone else's jammer looks the same.
         device = facts.state.device_of(Device(subject))
-        overdue_at = device.heard_at + (device.interval_s + self.params.overdue_s) * 1000
+        # Whole milliseconds, as deadlines are: one that fell due a fraction early would be set again for ever.
+        overdue_at = device.heard_at + round((device.interval_s + self.params.overdue_s) * 1000)
         if facts.at < overdue_at:
             facts.arm(self, subject, overdue_at)
         else:

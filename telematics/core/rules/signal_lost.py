@@ -64,11 +64,13 @@ class SignalLost:
             facts.arm(self, "", self.due(facts.scope, state))
 
     def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
-        """Nothing to end, and a deadline that is early enough."""
+        """Nothing to end, and a deadline that is early enough; the head start of a dead zone only makes it earlier."""
+        due = state.deadlines.get(_KEY)
         return (
-            (state.ignition is True or (fix.speed_kmh > scope.motion.moving_kmh and state.ignition is None))
+            due is not None
             and _KEY not in state.episodes
-            and self._is_armed(scope, state)
+            and (state.ignition is True or (fix.speed_kmh > scope.motion.moving_kmh and state.ignition is None))
+            and due <= state.device.heard_at + self._hint_ms(state)
         )
 
     def _is_armed(self, scope: Scope, state: VehicleState) -> bool:

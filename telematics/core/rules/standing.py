@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def needed_s(facts: Facts, seconds: float) -> float:
-    """A duration proven by periodic fixes: never shorter than two of the device's intervals (domain.md 5)."""
+    """A duration proven by periodic fixes: never shorter than two of the device's intervals."""
     return max(seconds, 2.0 * facts.state.device.interval_s)
 
 
@@ -28,7 +28,7 @@ def begin(facts: Facts, rule: Rule, subject: str = "") -> None:
 def is_over(facts: Facts, rule: Rule, subject: str = "") -> bool:
     """Whether the vehicle has left the place of an open stop for good.
 
-    Not on one far fix: the stay must have ended too, which takes two (drift of parked trucks, domain.md C20).
+    Not on one far fix: the stay must have ended too, which takes two (parked trucks drift).
     """
     state = facts.state
     where = facts.recall(rule, subject)

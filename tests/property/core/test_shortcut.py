@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from telematics.core.engine import MonitorEngine
+from telematics.core.screen import Screen
 from telematics.core.surroundings import Surroundings
 from tests.support.generator import Coverage, Stream, run, streams
 
@@ -35,18 +35,19 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule asked of every fix, every fence looked at again: identical bytes, counts and state."""
     coverage = Coverage()
     spared = {"asked nobody": 0, "settled": 0}
-    asks, settles = MonitorEngine._concerns_nobody, Surroundings.is_settled
+    asks, settles = Screen.passes, Surroundings.is_settled
 
     @settings(max_examples=60, deadline=None, derandomize=True)
     @given(stream=streams())
     def law(stream: Stream) -> None:
         with monkeypatch.context() as counting:
-            counting.setattr(MonitorEngine, "_concerns_nobody", _counted(asks, "asked nobody", spared))
+            counting.setattr(Screen, "passes", _counted(asks, "asked nobody", spared))
             counting.setattr(Surroundings, "is_settled", _counted(settles, "settled", spared))
             quick = stream.engine()
             came = run(quick, stream.inputs)
         coverage.add(came.alerts)
         with monkeypatch.context() as thorough:
+            thorough.setattr(Screen, "passes", _never)
             thorough.setattr(Surroundings, "is_settled", _never)
             slow = stream.engine()
             slow.tracer = _listen

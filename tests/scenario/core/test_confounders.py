@@ -1,4 +1,4 @@
-"""Benign confounders of domain.md 3: what each may raise at most, and nothing above it."""
+"""Benign confounders: what each may raise at most, and nothing above it."""
 
 from __future__ import annotations
 

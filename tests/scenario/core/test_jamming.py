@@ -128,3 +128,12 @@ def test_a_jammed_truck_tells_no_stop_and_no_exit() -> None:
     story.truck("T1").arriving(85).repeat(3600, JAMMING)
     story.truck("T2").arriving(30).repeat(3600, JAMMING)
     story.tells_nothing("geofence_exit", "no_stop_zone", "risk_stop", "unscheduled_stop")
+
+
+@pytest.mark.parametrize("interval_s", [33.3333, 30.12341])
+def test_an_interval_in_fractions_of_a_millisecond_does_not_stop_time(interval_s: float) -> None:
+    """One odd ping must not hold up the partition: the overdue report's deadline is met, once."""
+    story = Story(until="3:00")
+    story.truck(every_s=30, interval_s=interval_s).arriving(25).repeat(60, JAMMING)
+    found = story.told.of("gnss_jamming")
+    assert [(alert.event.value, int(alert.severity)) for alert in found] == [("raised", 3), ("escalated", 5)]
