@@ -49,7 +49,8 @@ def explain(
         str | None, typer.Option("--at", metavar="TIME", help="… at this RFC 3339 time, on the arrival clock.")
     ] = None,
     dump: Annotated[
-        Path | None, typer.Option("--dump", metavar="FILE", help="Its pings are in this dump or track file, not in Kafka.")
+        Path | None,
+        typer.Option("--dump", metavar="FILE", help="Its pings are in this dump or track file, not in Kafka."),
     ] = None,
     columns: Columns = None,
     dialect: Dialect = None,

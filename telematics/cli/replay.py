@@ -173,9 +173,10 @@ def _tell(summary: Summary, refused: Rejects, rejects: Path | None) -> None:
     table(("what", "how many"), rows)
     if refused.first is not None:
         file, row, refusal = refused.first
-        why = " ".join(f"{refusal.reason.value}: {refusal.detail}".split())
         kept = f"{rejects} has them all" if rejects else "--rejects FILE keeps them all"
-        note(f"rows rejected: {refused.counts.total():,}, the first is {file}, line {row} ({why}); {kept}")
+        note(
+            f"rows rejected: {refused.counts.total():,}, the first is {file}, line {row} ({refusal.reason}: {refusal.detail}); {kept}"
+        )
     if summary.pings == 0:
         line("not one ping could be judged")
 

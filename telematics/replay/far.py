@@ -1,4 +1,4 @@
-"""Pings that are nowhere near a fence: mostly the sign of longitude and latitude swapped, in one file or the other."""
+"""Pings that are nowhere near a fence: somebody may have swapped longitude and latitude."""
 
 from __future__ import annotations
 

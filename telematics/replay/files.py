@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -85,11 +84,9 @@ def detect(path: Path) -> Found:
 
 
 def has_rows(found: Found) -> bool:
-    """Whether a file has a line beside its header, readable or not; an NDJSON file has none to leave out."""
-    headers = found.form is not Form.NDJSON
+    """Whether a CSV has a line below its header, readable or not."""
     rejects = Rejects()
-    with closing(read_lines(found.path, rejects)) as lines:
-        return next(islice(lines, headers, None), None) is not None or rejects.first is not None
+    return next(islice(read_lines(found.path, rejects), 1, None), None) is not None or rejects.first is not None
 
 
 def read_rows(found: Found, options: Options, rejects: Rejects, progress: Progress | None = None) -> Iterator[Row]:

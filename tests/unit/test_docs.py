@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from geofences.formats.properties import PROPERTIES, RADII
+from simulators.cli import app as simulate
 from telematics.core.effects import Quarantine
 from telematics.docs import PARTS, main, renewed, stale
 from telematics.wire.reasons import RejectReason
@@ -67,6 +70,17 @@ def test_operations_explain_every_warning_in_the_log() -> None:
     text = (_DOCS / "operations.md").read_text(encoding="utf-8")
     assert events
     assert {name for name in events if f"`{name}`" not in text} == set()
+
+
+def test_every_option_of_the_simulator_is_documented() -> None:
+    """docs/simulator.md has a section for each command of `telematics-simulate`, and in it its options and no others."""
+    text = (_DOCS / "simulator.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## `telematics-simulate (\w+)`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    told = {name: set(re.findall(r"^\| `(--[\w-]+)", body, re.MULTILINE)) for name, body in sections}
+    commands: dict[str, Any] = getattr(typer.main.get_command(simulate), "commands", {})
+    assert told == {
+        name: {option for param in command.params for option in param.opts} for name, command in commands.items()
+    }
 
 
 @pytest.mark.parametrize("name", [*PROPERTIES, *RADII])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def alert_file(alerts: list[Alert], tmp_path: Path) -> Path:
     return path
 
 
-def _explain(run: Run, fences: Path, pings: Path, at: str, *more: str) -> Ran:
+def _explain(run: Run, fences: Path, pings: Path, at: str, *more: object) -> Ran:
     return run("explain", "--vehicle", "T-1", "--at", at, "--dump", pings, "--fences", fences, *more)
 
 
@@ -126,6 +127,37 @@ def test_other_vehicles_change_nothing(run: Run, fence_file: Path, ping_file: Pa
     own = [row for row in ping_file.read_text("utf-8").splitlines() if "T-1" in row]
     ping_file.write_text("\n".join(own) + "\n", encoding="utf-8")
     assert _explain(run, fence_file, ping_file, _END, "--json").json == both
+
+
+def test_columns_of_other_names_are_mapped(run: Run, fence_file: Path, ping_file: Path, tmp_path: Path) -> None:
+    """A CSV with a mapping, as `replay` takes it, is explained like the pings it holds; `--dialect` names the rest."""
+    rows = [json.loads(row) for row in ping_file.read_text("utf-8").splitlines()]
+    expected = _explain(run, fence_file, ping_file, _END, "--json").json
+    ours = "track,t,lat,lon,speed_kmh,ignition", "--map", "vehicle_id=track,ts=t"
+    theirs = "track,fixTime,latitude,longitude,v,ignition", "--map", "uniqueId=track,speed_kmh=v"
+    for header, *options in (ours, (*theirs, "--dialect", "traccar")):
+        lines = [header, *(",".join(json.dumps(value).strip('"') for value in row.values()) for row in rows)]
+        tracks = tmp_path / "tracks.csv"
+        tracks.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        assert _explain(run, fence_file, tracks, _END, *options, "--json").json["verdicts"] == expected["verdicts"]
+
+
+def test_trips_come_from_a_file(run: Run, fence_file: Path, ping_file: Path, tmp_path: Path) -> None:
+    """A trip of the file holds from the first ping on, as in `replay`, and another vehicle's is none of ours."""
+    trips = tmp_path / "trips.ndjson"
+    trips.write_text(
+        '{"vehicle_id": "T-2", "trip": {"id": "other"}}\n{"vehicle_id": "T-1", "trip": {"id": "ours"}}\n', "utf-8"
+    )
+    assert _explain(run, fence_file, ping_file, _END, "--json").json["facts"]["trip"] is None
+    assert _explain(run, fence_file, ping_file, _END, "--trips", trips, "--json").json["facts"]["trip"] == "ours"
+
+
+@pytest.mark.parametrize("option", [("--map", "ts=t"), ("--dialect", "traccar"), ("--trips", "trips.ndjson")])
+def test_how_a_file_is_read_needs_a_file(run: Run, fence_file: Path, option: tuple[str, str]) -> None:
+    """What is in Kafka needs no mapping and has its own trips: an option that would do nothing is refused."""
+    ran = run("explain", "--vehicle", "T-1", "--at", _END, "--fences", fence_file, *option)
+    assert (ran.code, ran.out) == (2, "")
+    assert "need --dump FILE" in ran.err
 
 
 def test_a_vehicle_without_pings_is_said_to_have_none(run: Run, fence_file: Path, ping_file: Path) -> None:

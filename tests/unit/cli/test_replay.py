@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def test_summary(run: Run, fence_file: Path) -> None:
     assert ran.code == 0
     assert [line.split("\t")[0] for line in ran.out.splitlines()] == ["pings", "rejected", "quarantined", "alerts"]
     assert "implausible_jump 1" in ran.out
-    assert ran.err == ""
+    # Its tracks are not where the fences are.
+    (said,) = ran.err.splitlines()
+    assert said.startswith("not one ping came within 500 km of a fence")
 
 
 def test_nothing_readable(run: Run, fence_file: Path, tmp_path: Path) -> None:
@@ -44,7 +47,45 @@ def test_nothing_readable(run: Run, fence_file: Path, tmp_path: Path) -> None:
     ran = run("replay", tmp_path / "tracks.csv", tmp_path / "empty", "--fences", fence_file)
     assert ran.code == 1
     assert "not one ping could be judged" in ran.out
-    assert "empty: is empty" in ran.err
+    assert "empty: is empty: it has no rows" in ran.err
+
+
+def test_rejected_rows_are_told(run: Run, fence_file: Path, tmp_path: Path) -> None:
+    """One line says how many rows were refused, which was the first and why, and where all are kept."""
+    tracks, rejects = tmp_path / "tracks.csv", tmp_path / "rejects.ndjson"
+    tracks.write_text("vehicle_id,ts,lat,lon\na,1769613720,19,-99\na,never,19,-99\na,1769613721,95,-99\n")
+    told = f"rows rejected: 2, the first is {tracks}, line 3 (bad_ts: "
+    (said,) = run("replay", tracks, "--fences", fence_file).err.splitlines()
+    assert said.startswith(told)
+    assert said.endswith("; --rejects FILE keeps them all")
+    (said,) = run("replay", tracks, "--fences", fence_file, "--rejects", rejects).err.splitlines()
+    assert said.startswith(told)
+    assert said.endswith(f"; {rejects} has them all")
+    assert run("replay", tracks, "--fences", fence_file, "--json").err == ""
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_header_alone_is_told(run: Run, fence_file: Path, tmp_path: Path, compressed: bool) -> None:  # noqa: FBT001
+    """A file with a header and nothing below it is named: an export that found nothing looks like that."""
+    content = b"vehicle_id,ts,lat,lon\n\n"
+    (tmp_path / "tracks.csv").write_bytes(gzip.compress(content) if compressed else content)
+    ran = run("replay", tmp_path / "tracks.csv", "--fences", fence_file)
+    assert ran.code == 1
+    assert "tracks.csv: has a header and no rows" in ran.err
+    (tmp_path / "tracks.csv").write_bytes(content + b"a\n")
+    assert "no rows" not in run("replay", tmp_path / "tracks.csv", "--fences", fence_file).err
+
+
+def test_pings_far_from_every_fence_are_told(run: Run, fence_file: Path, ping_file: Path) -> None:
+    """Fences with longitude and latitude swapped match nothing, and the summary says what may be wrong."""
+    assert run("replay", ping_file, "--fences", fence_file, "--json").json["notes"] == []
+    document = json.loads(fence_file.read_bytes())
+    document["features"] = document["features"][1:]
+    document["features"][0]["geometry"]["coordinates"] = [19.0, 60.0]
+    fence_file.write_text(json.dumps(document), encoding="utf-8")
+    (said,) = run("replay", ping_file, "--fences", fence_file, "--json").json["notes"]
+    assert "longitude and latitude may be swapped" in said
+    assert said in run("replay", ping_file, "--fences", fence_file).err
 
 
 @pytest.mark.parametrize(

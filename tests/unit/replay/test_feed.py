@@ -180,7 +180,7 @@ def test_empty_files_are_named(tmp_path: Path) -> None:
     """An empty file among others is no error, but somebody may want to know."""
     (tmp_path / "0").write_bytes(b"")
     feed = open_feed(Plan((tmp_path / "0", tracks(tmp_path / "1", ("a", 0)))))
-    assert feed.notes == (f"{tmp_path / '0'}: is empty",)
+    assert feed.notes == (f"{tmp_path / '0'}: is empty: it has no rows",)
     assert told(feed.plan) == [(0, T, "a")]
 
 
