@@ -19,6 +19,7 @@ The order of work, for each input:
 
  a. time      the clock moves to the input's arrival; trips and deadlines due until then take effect, in order
  b. device    who reports; is the ping new, late, a duplicate; how often does the device report
+    screen    a plain fix of a moving truck, to which no rule objects, ends here: only its position is different
  c. events    which device events are not known yet
  d. position  is it good, no fix, a jump; where does the vehicle stand and since when
  e. place     which corridors, places and dead zones the fix is in; which fences were entered and left
