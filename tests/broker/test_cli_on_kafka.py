@@ -121,7 +121,11 @@ async def _check_pages(monitor: MonitorProcess, *, pings: int, alerts: int) -> N
     async def ready() -> bool:
         return (await monitor.get("/readyz"))[0] == 200
 
+    async def counted() -> bool:
+        return f'telematics_partitions{{state="running"}} {PARTITIONS:.1f}' in (await monitor.get("/metrics"))[1]
+
     await eventually(ready, "ready")
+    await eventually(counted, "the gauge of running partitions, which is brought up to date every second")
     status, text = await monitor.get("/readyz")
     checks = json.loads(text)["checks"]
     assert {"broker", "trips", "group", *(f"partition {number}" for number in range(PARTITIONS))} <= set(checks)
