@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,19 +20,8 @@ from telematics.wire.reasons import Reject
 from telematics.wire.records import decode_records
 from telematics.wire.ticks import check_tick
 from telematics.wire.trips import decode_trip, trip_of_record
+from tests.support.records import Raw
 from tests.support.strategies import FEW, LAW, json_values, texts
-
-
-@dataclass(frozen=True)
-class Raw:
-    """A record as a broker may deliver it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
 
 names = st.sampled_from(
     [*sorted(PING_FIELDS), "position", "device", "attributes", "uniqueId", "fixTime", "deviceTime", "latitude",

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
 from telematics.wire.deadletters import KEPT_KEY_BYTES, KEPT_VALUE_BYTES, DeadLetter, from_dead_letter, to_dead_letter
 from telematics.wire.reasons import Reject, RejectReason
-
-
-@dataclass(frozen=True)
-class Raw:
-    """A record as a broker delivers it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
+from tests.support.records import Raw
 
 RECORD = Raw(41, 1_769_613_720_250, b"truck-1", b'{"lat":NaN}')
 REFUSAL = Reject(RejectReason.NOT_FINITE, "a number is not finite: línea 1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -13,21 +13,11 @@ from telematics.wire.pings import encode_ping
 from telematics.wire.reasons import RejectReason
 from telematics.wire.records import decode_records
 from telematics.wire.ticks import TICK_HEADERS, TICK_VALUE
+from tests.support.records import Raw
 
 PARTITIONS = 4
 PING = Ping("truck-1", 1_700_000_000_000, 19.5, -99.25)
 HOME = partition_of(b"truck-1", PARTITIONS)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """A record as a broker delivers it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 GOOD = Raw(7, 1_700_000_001_000, b"truck-1", encode_ping(PING))
