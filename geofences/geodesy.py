@@ -42,6 +42,19 @@ def distance_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
     return _DIAMETER_M / sqrt(bend) * asin(min(1.0, half_chord))
 
 
+def distances_m(lon1: Floats, lat1: Floats, lon2: Floats, lat2: Floats) -> Floats:
+    """`distance_m` for pairs of points, arrays of one shape; it may differ from it in the last bits."""
+    half_dlat = np.sin((lat2 - lat1) * _HALF_DEGREE)
+    half_dlon = np.sin((lon2 - lon1) * _HALF_DEGREE)
+    sin_mean = np.sin((lat1 + lat2) * _HALF_DEGREE)
+    north = half_dlat * half_dlat * (1.0 - half_dlon * half_dlon)
+    east = (1.0 - sin_mean * sin_mean) * half_dlon * half_dlon
+    bend = 1.0 - ECCENTRICITY_2 * sin_mean * sin_mean
+    meridian = (1.0 - ECCENTRICITY_2) / bend
+    half_chord = np.sqrt(meridian * meridian * north + east)
+    return np.asarray(_DIAMETER_M / np.sqrt(bend) * np.arcsin(np.minimum(1.0, half_chord)), dtype=np.float64)
+
+
 def geodesic_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> Floats:
     """Geodesic metres between pairs of points; arrays of one shape in, the same shape out."""
     lon1, lat1, lon2, lat2 = np.broadcast_arrays(lon1, lat1, lon2, lat2)

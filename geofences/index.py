@@ -51,6 +51,7 @@ class FenceIndex:
         """Lay out every shape and build the tree. Raises FenceError for a shape with a fault or an id given twice."""
         self.fences: tuple[Fence, ...] = tuple(fences)
         _refuse_duplicates(self.fences)
+        self._count = max(1, len(self.fences))
         self.version = _version(self.fences)
         """Twelve hex digits: the same for the same fences in any order."""
         self._polygons, self._reaches = (_column(polygons) for polygons in _laid_out(self.fences))
@@ -71,18 +72,21 @@ class FenceIndex:
         A point that is not finite is in no fence.
         """
         lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
-        point, box = self._tree.query(shapely.points(lon, lat))
-        # One fence may have several boxes here, and the tree keeps no order among them.
-        pair = np.unique(point * max(1, len(self.fences)) + self._owner[box])
-        point, fence = np.divmod(pair, max(1, len(self.fences)))
+        point, box = self._tree.query(shapely.points(np.column_stack([lon, lat])))
+        # By point, then fence, each pair once, for one fence may have several boxes here. np.unique takes ten times this.
+        pair = np.sort(point * self._count + self._owner[box])
+        first = np.ones(len(pair), dtype=bool)
+        np.not_equal(pair[1:], pair[:-1], out=first[1:])
+        point, fence = np.divmod(pair[first], self._count)
         hit = shapely.intersects_xy(self._reaches[fence], lon[point], lat[point])
         point, fence = point[hit], fence[hit]
-        inside = ~self._has_approach[fence]
-        unsure = np.flatnonzero(~inside)
-        if unsure.size:
+        unsure = self._has_approach[fence]
+        inside = ~unsure
+        if unsure.any():
             at = point[unsure]
             inside[unsure] = shapely.intersects_xy(self._polygons[fence[unsure]], lon[at], lat[at])
-        starts = np.searchsorted(point, np.arange(len(lon) + 1))
+        starts = np.zeros(len(lon) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(point, minlength=len(lon)), out=starts[1:])
         return Matches(starts.tolist(), fence.tolist(), inside.tolist())
 
     def outside_m(self, fence: int, lon: float, lat: float) -> float:

@@ -19,11 +19,13 @@ The order of work, for each input:
 
  a. time      the clock moves to the input's arrival; trips and deadlines due until then take effect, in order
  b. device    who reports; is the ping new, late, a duplicate; how often does the device report
-    screen    a plain fix of a moving truck, to which no rule objects, ends here: only its position is different
  c. events    which device events are not known yet
  d. position  is it good, no fix, a jump; where does the vehicle stand and since when
  e. place     which corridors, places and dead zones the fix is in; which fences were entered and left
  f. rules     each rule the input can concern, in the order of the registry
+
+A stretch of inputs at a time is shown to the screen first: what it knows for a plain fix of a moving truck is not put
+through b to f, as only the position would be different.
 """
 
 from __future__ import annotations
@@ -33,18 +35,21 @@ from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from geofences.geodesy import distance_m
 from telematics.core import visits
 from telematics.core.effects import Effects, Outcome, Quarantine
 from telematics.core.facts import Facts, Scope, Tracer, VisitChange
+from telematics.core.inputs import Inputs, prepare
 from telematics.core.motion import derived_kmh, mend_stay, observe_interval, stay
 from telematics.core.quality import accuracy_of, has_fix, is_jump, is_too_fast
 from telematics.core.reports import file_odd, news, trim_ring
 from telematics.core.rules import RULES
-from telematics.core.rules.base import EveryFixRule, Rule, SilenceRule, Trigger
+from telematics.core.rules.base import PlainFixRule, Rule, SilenceRule, Trigger
 from telematics.core.screen import Screen
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
-from telematics.core.state import RING_FIXES, DeviceState, FixPoint, VehicleState
+from telematics.core.state import RING_FIXES, DeviceState, FixPoint, Fleet, Key, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
 from telematics.core.timers import Timers
 from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
@@ -62,14 +67,15 @@ class MonitorEngine:
     def __init__(self, fences: FenceIndex, rules: RuleSet, *, truncated: bool = False) -> None:
         self.clock = 0
         self._truncated = truncated
-        self._vehicles: dict[str, VehicleState] = {}
+        self._fleet = Fleet()
+        self._vehicles = self._fleet.by_id
         self._trips: list[tuple[int, int, Trip]] = []
         self._trips_seen = 0
         self._trip_of: dict[str, Trip] = {}
         self._quality = rules.quality
         self._future_ms = round(rules.quality.future_clock_s * 1000)
         self._motion = rules.motion
-        self._timers = Timers(self._vehicles)
+        self._timers = Timers(self._fleet, self._true_due)
         self._scope = Scope(
             fences=fences,
             number_of={fence.id: number for number, fence in enumerate(fences.fences)},
@@ -79,40 +85,53 @@ class MonitorEngine:
             timers=self._timers,
             effects=Effects(),
         )
-        self._surroundings = Surroundings(fences)
+        self._surroundings = Surroundings(fences, self._scope.number_of)
         self._rules: dict[str, Rule] = {}
         for rule in RULES:
             params = getattr(rules, rule.id)
             if params.enabled:
                 self._rules[rule.id] = rule(params)
         self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
-        every_fix = [rule for rule in self._rules.values() if rule.triggers & (Trigger.HEARD | Trigger.FIX)]
-        self._screen = Screen(self._scope, [cast("EveryFixRule", rule) for rule in every_fix])
+        concerned = [rule for rule in self._rules.values() if rule.triggers & Trigger.PLAIN or hasattr(rule, "watches")]
         self._silences = {rule.id: cast("SilenceRule", rule) for rule in self._rules.values() if hasattr(rule, "due")}
+        self._screen = Screen(
+            self._scope,
+            self._fleet,
+            [cast("PlainFixRule", rule) for rule in concerned],
+            self._silences,
+            self._surroundings.key,
+        )
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
     def step(self, batch: Batch) -> Effects:
         """Apply the inputs of a batch in order; the effects are theirs alone."""
         effects = self._scope.effects = Effects()
-        hits = self._surroundings.locate(batch.pings)
-        accepted, timers = 0, self._timers
-        for arrival, ping, hit in zip(batch.arrivals, batch.pings, hits, strict=True):
-            at = max(self.clock, arrival)
-            if timers.may_be_due(at) or self._trips:
-                self._advance(at)
-            self.clock = at
-            if ping is None:
-                effects.counts[Outcome.TICK] += 1
-                continue
-            outcome = self._apply(ping, hit, at)
-            if outcome is Outcome.ACCEPTED:
-                accepted += 1
-            else:
-                effects.counts[outcome] += 1
-        if accepted:
-            effects.counts[Outcome.ACCEPTED] += accepted
+        inputs = prepare(batch, self.clock, self._surroundings)
+        stretch = self._screen.stretch()
+        for start in range(0, len(batch), stretch):
+            self._walk(inputs, range(start, min(start + stretch, len(batch))))
         return effects
+
+    def _walk(self, inputs: Inputs, stretch: range) -> None:
+        """Apply a stretch of inputs; those that the screen passes are done with before the first of the others."""
+        ats, counts = inputs.ats, self._scope.effects.counts
+        horizon = ats[stretch[-1]]
+        passed = self._screen.pass_plain(inputs, stretch, self._trips_until(horizon))
+        self._timers.look_ahead(horizon)
+        since = stretch.start
+        for i, is_done in zip(stretch, passed, strict=True):
+            if is_done:
+                continue
+            self._advance(ats, since, i)
+            self.clock, since = ats[i], i + 1
+            ping = inputs.pings[i]
+            counts[Outcome.TICK if ping is None else self._apply(ping, inputs.located[i], ats[i])] += 1
+        if since < stretch.stop:
+            self._advance(ats, since, stretch.stop - 1)
+            self.clock = horizon
+        if True in passed:
+            counts[Outcome.ACCEPTED] += sum(passed)
 
     def put_trip(self, trip: Trip) -> None:
         """Let a trip's document take effect before the first input with arrival >= its `effective_at`.
@@ -154,7 +173,9 @@ class MonitorEngine:
         return {
             "clock": self.clock,
             "truncated": self._truncated,
-            "vehicles": {vehicle_id: snapshot_vehicle(state) for vehicle_id, state in self._vehicles.items()},
+            "vehicles": {
+                vehicle_id: snapshot_vehicle(state, self._true_due) for vehicle_id, state in self._vehicles.items()
+            },
         }
 
     def restore(self, snapshot: Mapping[str, Any], trips: Iterable[Trip] = ()) -> None:
@@ -167,7 +188,8 @@ class MonitorEngine:
             state = restore_vehicle(vehicle_id, plain)
             state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
             state.trip = self._trip_of.get(vehicle_id)
-            self._vehicles[vehicle_id] = state
+            self._fleet.add(state)
+            self._screen.touch(state)
             for key, due in list(state.deadlines.items()):
                 if key[0] != visits.TIMER or key[1] in state.visits:
                     self._timers.arm(state, key, due)
@@ -178,46 +200,59 @@ class MonitorEngine:
 
     # -- a. time ---------------------------------------------------------------------------------------------------
 
-    def _advance(self, at: int) -> None:
-        while True:
-            due = self._timers.next_due()
-            trip_at = self._trips[0][0] if self._trips else None
-            if trip_at is not None and trip_at <= at and (due is None or trip_at <= due):
-                self._set_trip(heappop(self._trips)[2])
+    def _advance(self, ats: list[int], since: int, until: int) -> None:
+        """Let everything take effect that is due when input `until` comes; an input from `since` on is what shows it."""
+        timers, trips, at = self._timers, self._trips, ats[until]
+        while timers.may_be_due(at) or (trips and trips[0][0] <= at):
+            due = timers.next_due()
+            if trips and trips[0][0] <= at and (due is None or trips[0][0] <= due):
+                self._set_trip(heappop(trips)[2])
             elif due is not None and due <= at:
-                self._fire(at)
-            else:
-                break
+                since = bisect_left(ats, due, since, until)
+                self._fire(ats[since])
 
-    def _fire(self, at: int) -> None:
+    def _fire(self, revealed: int) -> None:
         due, state, (rule_id, subject) = self._timers.pop()
+        self._screen.touch(state)
         due = max(due, self.clock)
-        if rule_id in self._silences:
-            put_off = self._silences[rule_id].due(self._scope, state)
-            if put_off > due:
-                self._timers.arm(state, (rule_id, subject), put_off)
-                return
         ts = state.device.last_ts + max(0, due - state.device.heard_at)
         if rule_id == visits.TIMER:
             changes = visits.at_timer(self._scope, state, subject)
-            self._ask(Facts(self._scope, state, due, at, ts, triggers=Trigger.VISITS, visits=changes))
+            self._ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
             return
         rule = self._rules.get(rule_id)
         if rule is not None:
-            rule.on_timer(Facts(self._scope, state, due, at, ts), subject)
+            rule.on_timer(Facts(self._scope, state, due, revealed, ts), subject)
+
+    def _true_due(self, state: VehicleState, key: Key, due: int) -> int:
+        """When a deadline set for `due` really comes: a silence begins anew whenever the vehicle is heard."""
+        silence = self._silences.get(key[0])
+        return due if silence is None else max(due, silence.due(self._scope, state))
+
+    def _trips_until(self, at: int) -> frozenset[str]:
+        """The vehicles whose trips take effect by then."""
+        if not self._trips or self._trips[0][0] > at:
+            return frozenset()
+        return frozenset(trip.vehicle_id for effective_at, _, trip in self._trips if effective_at <= at)
 
     def _set_trip(self, trip: Trip) -> None:
         self._trip_of[trip.vehicle_id] = trip
         state = self._vehicles.get(trip.vehicle_id)
         if state is None:
             return
+        self._screen.touch(state)
         state.trip = trip
         if state.fix is not None:
             self._look_again(state, state.fix)
+        for rule_id, silence in self._silences.items():
+            # It may stand elsewhere now, and a silence that runs last less long: as if it had been so from the start.
+            key = (rule_id, "")
+            if key in state.deadlines and key not in state.episodes:
+                self._timers.arm(state, key, max(self.clock, silence.due(self._scope, state)))
 
     def _look_again(self, state: VehicleState, fix: FixPoint) -> None:
         """Where the vehicle stands, for the trip it is on now: a restored engine must see what this one sees."""
-        hits = self._surroundings.locate_points([fix.lon], [fix.lat])[0]
+        hits = self._surroundings.locate(np.array([fix.lon]), np.array([fix.lat]))[0]
         self._surroundings.look_around(state, self._surroundings.applicable(state, hits, fix.ts))
 
     # -- b. device -------------------------------------------------------------------------------------------------
@@ -226,6 +261,7 @@ class MonitorEngine:
         state = self._vehicles.get(ping.vehicle_id)
         if state is None:
             state = self._meet(ping)
+        self._screen.touch(state)
         primary = ping.device is state.primary
         device = state.device if primary else self._other_device(state, ping.device)
         if ping.ts in device.astray:
@@ -254,15 +290,12 @@ class MonitorEngine:
         if ping.ignition is not None and ping.ignition is not state.ignition:
             state.ignition = ping.ignition
             state.ignition_ts = ping.ts
-        if self._screen.passes(state, ping, hits):
-            return Outcome.ACCEPTED
         return self._position(state, device, ping, hits, at)
 
     def _meet(self, ping: Ping) -> VehicleState:
-        state = self._vehicles[ping.vehicle_id] = VehicleState(
-            ping.vehicle_id, first_ts=ping.ts if self._truncated else -1, primary=ping.device
-        )
+        state = VehicleState(ping.vehicle_id, first_ts=ping.ts if self._truncated else -1, primary=ping.device)
         state.trip = self._trip_of.get(ping.vehicle_id)
+        self._fleet.add(state)
         return state
 
     def _other_device(self, state: VehicleState, name: Device) -> DeviceState:
@@ -405,7 +438,8 @@ class MonitorEngine:
             triggers |= Trigger.STANDING
         if len(state.ring) > RING_FIXES:
             trim_ring(state)
-        changes = () if hits == state.settled_in else self._place(state, hits, fix, at)
+        settled = hits == state.settled_in and fix.ts < state.settled_until
+        changes = () if settled else self._place(state, hits, fix, at)
         if changes:
             triggers |= Trigger.VISITS
         self._ask(
@@ -427,7 +461,7 @@ class MonitorEngine:
         self._surroundings.look_around(state, applicable)
         inside = self._surroundings.followed(applicable)
         changes = visits.at_fix(self._scope, state, fix, inside, at) if inside or state.visits else ()
-        state.settled_in = hits if self._surroundings.is_settled(state, hits, inside) else None
+        self._surroundings.settle(state, hits, inside)
         return changes
 
     # -- f. rules --------------------------------------------------------------------------------------------------

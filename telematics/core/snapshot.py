@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telematics.core.facts import alert_id
 from telematics.core.state import Anchor, DeviceState, Episode, FixPoint, VehicleState, Visit, remembering
 from telematics.model import Device, Severity
 
+if TYPE_CHECKING:
+    from telematics.core.timers import TrueDue
+
 STATE_VERSION = 1
 
 
-def snapshot_vehicle(state: VehicleState) -> dict[str, Any]:
+def snapshot_vehicle(state: VehicleState, true_due: TrueDue) -> dict[str, Any]:
     """Plain data; what follows from the rest, from the fences or from the trip is left out.
 
     Ids of fences and rules are written once, in `names`, and stand elsewhere as their number there: a fence that is
@@ -42,7 +45,9 @@ def snapshot_vehicle(state: VehicleState) -> dict[str, Any]:
             [number[rule], number[subject], episode.seq, int(episode.severity), episode.start, episode.known]
             for (rule, subject), episode in state.episodes.items()
         ],
-        "deadlines": [[number[rule], number[subject], due] for (rule, subject), due in state.deadlines.items()],
+        "deadlines": [
+            [number[key[0]], number[key[1]], true_due(state, key, due)] for key, due in state.deadlines.items()
+        ],
         "memory": [[number[rule], number[subject], value] for (rule, subject), value in state.memory.items()],
     }
     return {**plain, "names": list(number)}

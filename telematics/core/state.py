@@ -7,6 +7,7 @@ deadlines (when they will be too long), so that a ping which changes nothing but
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 from telematics.model import Device, Severity, Trip
@@ -114,8 +115,9 @@ class VehicleState:
     episodes: dict[Key, Episode] = field(default_factory=dict)
     deadlines: dict[Key, int] = field(default_factory=dict)
     memory: dict[Key, Any] = field(default_factory=dict)
-    # Derived, never in a snapshot: the trip in force, what the last fix stood in, with which hits
-    # nothing changes (`settled_in`), which rules remember something, and the queued timer entries.
+    # Derived, never in a snapshot: the vehicle's number here, the trip in force, what the last fix stood in, with which
+    # hits nothing changes and until when by the device's clock, and which rules remember something.
+    slot: int = -1
     trip: Trip | None = None
     hits: tuple[int, ...] | None = None
     risk: int = 0
@@ -123,9 +125,24 @@ class VehicleState:
     places: tuple[int, ...] = ()
     dead_zone: int | None = None
     settled_in: tuple[int, ...] | None = None
+    settled_until: float = inf
     remembering: frozenset[str] = frozenset()
-    queued: dict[Key, int] = field(default_factory=dict)
 
     def device_of(self, name: Device) -> DeviceState:
         """One device of the combination that has been heard."""
         return self.device if name is self.primary else self.others[name]
+
+
+class Fleet:
+    """The vehicles of a partition. Each has a slot: its number in columns that are kept beside the states."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, VehicleState] = {}
+        self.by_slot: list[VehicleState] = []
+        self.slots: dict[str, int] = {}
+
+    def add(self, state: VehicleState) -> None:
+        """Take in a vehicle that is new here."""
+        state.slot = self.slots[state.vehicle_id] = len(self.by_slot)
+        self.by_id[state.vehicle_id] = state
+        self.by_slot.append(state)

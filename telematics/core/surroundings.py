@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,19 +12,41 @@ from geofences.transitions import State
 from telematics.core import visits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from geofences.index import FenceIndex
     from telematics.core.state import VehicleState
-    from telematics.model import Ping
 
 Hits = tuple[int, ...]
 """The fences a point is in or near, as codes: twice the fence's number, plus 1 where the point is inside."""
+
+_NO_KEY = float("nan")
+_KEYS = 100_000  # different sets of several fences that have a key; fixes in others only miss a shortcut
+
+
+class Located:
+    """The hits of many points: `located[i]` those of point `i`, `keys[i]` the number that stands for them."""
+
+    __slots__ = ("_codes", "_starts", "keys")
+
+    def __init__(self, starts: list[int], codes: list[int], keys: NDArray[np.float64]) -> None:
+        self._starts = starts
+        self._codes = codes
+        self.keys = keys
+
+    def __getitem__(self, i: int) -> Hits:
+        return tuple(self._codes[self._starts[i] : self._starts[i + 1]])
 
 
 class Surroundings:
     """The fences, as the engine asks for them: for a batch of pings at once, then fix by fix."""
 
-    def __init__(self, fences: FenceIndex) -> None:
+    def __init__(self, fences: FenceIndex, number_of: Mapping[str, int]) -> None:
         self._index = fences
+        self._number_of = number_of
+        self._keys: dict[Hits, float] = {}
         self._tracked = visits.tracked(fences.fences)
         # Fences that are not there for everybody, always: what one fix stood in says nothing of the next.
         self._conditional = frozenset(
@@ -32,22 +55,34 @@ class Surroundings:
             if fence.applies_to or fence.valid_from is not None or fence.valid_to is not None
         )
 
-    def locate(self, pings: list[Ping | None]) -> list[Hits]:
-        """The hits of every ping's position; a tick has none."""
-        placed = [ping for ping in pings if ping is not None]
-        located = iter(self.locate_points([ping.lon for ping in placed], [ping.lat for ping in placed]))
-        if len(placed) == len(pings):
-            return list(located)
-        return [() if ping is None else next(located) for ping in pings]
+    def locate(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Located:
+        """The hits of points, degrees; one that is not finite has none."""
+        matches = self._index.match(lon, lat)
+        starts, codes = (
+            np.array(matches.starts),
+            np.array(matches.fences) * 2 + np.array(matches.inside, dtype=np.int64),
+        )
+        count = starts[1:] - starts[:-1]
+        keys = np.zeros(len(count))
+        alone = np.flatnonzero(count == 1)
+        keys[alone] = codes[starts[alone]] + 1
+        located = Located(matches.starts, codes.tolist(), keys)
+        for i in np.flatnonzero(count > 1).tolist():
+            keys[i] = self.key(located[i])
+        return located
 
-    def locate_points(self, lon: list[float], lat: list[float]) -> list[Hits]:
-        """The hits of points, degrees."""
-        if not lon:
-            return []
-        matches = self._index.match(np.array(lon), np.array(lat))
-        codes = [number * 2 + inside for number, inside in zip(matches.fences, matches.inside, strict=True)]
-        starts = matches.starts
-        return [tuple(codes[starts[i] : starts[i + 1]]) for i in range(len(lon))]
+    def key(self, hits: Hits | None) -> float:
+        """A number that stands for these hits and no others, as long as this object lives; NaN for none known."""
+        if hits is None:
+            return _NO_KEY
+        if len(hits) < 2:
+            return float(hits[0] + 1) if hits else 0.0
+        found = self._keys.get(hits)
+        if found is None:
+            if len(self._keys) >= _KEYS:
+                return _NO_KEY
+            found = self._keys[hits] = -1.0 - len(self._keys)
+        return found
 
     def applicable(self, state: VehicleState, hits: Hits, ts: int) -> Hits:
         """The hits of fences that are there for this vehicle (`applies_to`) at this time (`valid_from`, `valid_to`)."""
@@ -69,13 +104,22 @@ class Surroundings:
         """The numbers of the fences a point is inside of whose visits are followed."""
         return {code >> 1 for code in hits if code & 1} & self._tracked
 
-    def is_settled(self, state: VehicleState, hits: Hits, inside: set[int]) -> bool:
-        """Whether another fix with the same hits changes nothing: inside for good wherever it is inside, nowhere else."""
-        return (
-            len(state.visits) == len(inside)
-            and self._conditional.isdisjoint(code >> 1 for code in hits)
-            and all(visit.state == State.INSIDE for visit in state.visits.values())
-        )
+    def settle(self, state: VehicleState, hits: Hits, inside: set[int]) -> None:
+        """Note until when another fix with the same hits changes nothing.
+
+        It is inside for good wherever it is inside; elsewhere only a leaving waits to be confirmed.
+        """
+        state.settled_in, state.settled_until = None, math.inf
+        if not self._conditional.isdisjoint(code >> 1 for code in hits):
+            return
+        for fence_id, visit in state.visits.items():
+            number = self._number_of[fence_id]
+            if visit.state != (State.INSIDE if number in inside else State.LEAVING):
+                return
+            if visit.state == State.LEAVING:
+                state.settled_until = min(state.settled_until, visits.left_by(self._index.fences[number], visit))
+        if inside <= {self._number_of[fence_id] for fence_id in state.visits}:
+            state.settled_in = hits
 
     def look_around(self, state: VehicleState, hits: Hits) -> None:
         """Note in the state what its last good fix stands in. `hits`: the applicable ones."""

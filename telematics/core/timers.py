@@ -1,8 +1,11 @@
 """The deadlines of all vehicles of a partition, in the order they fall due: (due, vehicle, rule, subject).
 
-The truth is each vehicle's `deadlines`; the heap is an index over it that may hold an entry too early (the deadline
-was moved back: the entry is put back when met) but never one too late. So re-arming a silence timer on every ping
-costs one dictionary write.
+The truth is each vehicle's `deadlines`. Beside it stand a column with an instant before which none of a vehicle's
+deadlines is due, and a heap of those that are due within the horizon: the arrival of the last input of the stretch in
+hand. So a deadline far ahead costs one comparison of numpy's a stretch, and re-arming it one dictionary write.
+
+Some deadlines are put off without being set anew, whenever the vehicle is heard (silences): `true_due` is asked what
+has become of one before it counts.
 """
 
 from __future__ import annotations
@@ -10,55 +13,84 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import numpy as np
 
-    from telematics.core.state import Key, VehicleState
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from telematics.core.state import Fleet, Key, VehicleState
+
+    TrueDue = Callable[[VehicleState, Key, int], int]
+
+_NEVER = np.inf
+
+
+def grown(column: NDArray[np.float64], slots: int, fill: float) -> NDArray[np.float64]:
+    """`column` with room for `slots` rows, and for twice as many where it had too few; new rows hold `fill`."""
+    if len(column) >= slots:
+        return column
+    more = np.full((2 * slots, *column.shape[1:]), fill)
+    more[: len(column)] = column
+    return more
 
 
 class Timers:
-    """An index over the deadlines of `vehicles`."""
+    """An index over the deadlines of the vehicles of a fleet."""
 
-    def __init__(self, vehicles: Mapping[str, VehicleState]) -> None:
-        self._vehicles = vehicles
+    def __init__(self, fleet: Fleet, true_due: TrueDue) -> None:
+        self._fleet = fleet
+        self._true_due = true_due
+        self._not_before = np.full(0, _NEVER)
+        self._horizon = -1
         self._heap: list[tuple[int, str, str, str]] = []
 
     def arm(self, state: VehicleState, key: Key, due: int) -> None:
         """Set or move the deadline of a rule and subject to `due` (arrival clock, ms)."""
         state.deadlines[key] = due
-        queued = state.queued.get(key)
-        if queued is None or due < queued:
-            state.queued[key] = due
+        if due <= self._horizon:
             heappush(self._heap, (due, state.vehicle_id, *key))
+            return
+        self._not_before = grown(self._not_before, state.slot + 1, _NEVER)
+        self._not_before[state.slot] = min(self._not_before[state.slot], due)
+
+    def put_off(self, slots: NDArray[np.intp], not_before: NDArray[np.float64]) -> None:
+        """None of the deadlines of these vehicles is due before these instants any more."""
+        self._not_before = grown(self._not_before, len(self._fleet.by_slot), _NEVER)
+        self._not_before[slots] = not_before
+
+    def look_ahead(self, horizon: int) -> None:
+        """Let the deadlines due until `horizon` (arrival clock, ms; never less than before) be found."""
+        self._horizon = horizon
+        for slot in np.flatnonzero(self._not_before <= horizon).tolist():
+            state = self._fleet.by_slot[slot]
+            self._not_before[slot] = _NEVER
+            for key, due in list(state.deadlines.items()):
+                self.arm(state, key, self._true_due(state, key, due))
 
     def may_be_due(self, at: int) -> bool:
-        """Whether a deadline may fall due until `at`; False is certain. Asked for every input, so it only peeks."""
+        """Whether a deadline may fall due until `at`, within the horizon; False is certain. It only peeks."""
         return bool(self._heap) and self._heap[0][0] <= at
 
     def next_due(self) -> int | None:
-        """When the earliest deadline falls due, None when there is none."""
+        """When the earliest deadline within the horizon falls due, None when there is none."""
         heap = self._heap
         while heap:
-            queued, vehicle_id, rule, subject = heap[0]
-            state = self._vehicles.get(vehicle_id)
-            key = (rule, subject)
-            if state is None or state.queued.get(key) != queued:
-                heappop(heap)
-                continue
-            due = state.deadlines.get(key)
-            if due == queued:
-                return due
+            due, vehicle_id, *subject = heap[0]
+            state, key = self._fleet.by_id[vehicle_id], (subject[0], subject[1])
+            if state.deadlines.get(key) == due:
+                put_off = self._true_due(state, key, due)
+                if put_off == due:
+                    return due
+                self.arm(state, key, put_off)
             heappop(heap)
-            del state.queued[key]
-            if due is not None:
-                self.arm(state, key, due)
         return None
 
     def pop(self) -> tuple[int, VehicleState, Key]:
         """Take the deadline that `next_due` has just told of; it is no longer set."""
         due, vehicle_id, rule, subject = heappop(self._heap)
-        state = self._vehicles[vehicle_id]
+        state = self._fleet.by_id[vehicle_id]
         key = (rule, subject)
-        del state.queued[key]
         del state.deadlines[key]
         return due, state, key

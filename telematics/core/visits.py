@@ -59,11 +59,18 @@ def at_fix(scope: Scope, state: VehicleState, fix: FixPoint, inside: set[int], a
     return (*left, *entered)
 
 
+def left_by(fence: Fence, visit: Visit) -> float:
+    """The device's time from which on a fix can confirm that the vehicle has left."""
+    return visit.leaving_since + fence.min_outside_s * 1000.0
+
+
 def _step(
     scope: Scope, state: VehicleState, number: int, visit: Visit, fix: FixPoint, at: int, *, is_inside: bool
 ) -> VisitChange | None:
     fence = scope.fences.fences[number]
     began = {State.ENTERING: visit.since, State.LEAVING: visit.leaving_since}.get(State(visit.state), fix.ts)
+    if visit.state == State.LEAVING and not is_inside and fix.ts < left_by(fence, visit):
+        return None  # however far outside it is: a column of the table, without measuring
     outside_m = 0.0 if is_inside else scope.fences.boundary_m(number, fix.lon, fix.lat)
     event = observe(
         fence,

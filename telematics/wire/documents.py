@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
+from enum import Enum
+from functools import cache, lru_cache
 from math import isfinite
-from typing import Any
+from operator import attrgetter
+from typing import Any, get_args, get_type_hints
 
 from telematics.instants import format_rfc3339
 from telematics.wire.rounding import decimals, rounded
 
 # Annotations are texts here (PEP 563): `Instant` and `Instant | None` are known by their words.
 _INSTANTS = frozenset({"Instant", "Instant | None"})
+# What orjson writes as we want it.
+_PLAIN = (str, int, Enum, type(None))
 
 
 def to_document(value: Any, *, sparse: bool) -> dict[str, Any]:
@@ -20,34 +25,52 @@ def to_document(value: Any, *, sparse: bool) -> dict[str, Any]:
     With `sparse`, fields that hold their default are left out (pings and trips: small, and a reader's defaults are
     the same); without, every field is there (alerts: a reader should not need to know the defaults).
     """
-    document: dict[str, Any] = {}
-    for name, default, places, instant in _plan(value.__class__):
-        inner = getattr(value, name)
-        if sparse and (inner is default or inner == default):
+    names, values, defaults, to_write = _plan(value.__class__)
+    document = dict(zip(names, values(value), strict=True))
+    if sparse:
+        held = zip(names, document.values(), defaults, strict=True)
+        document = {name: inner for name, inner, default in held if inner is not default and inner != default}
+    for name, places, instant in to_write:
+        inner = document.get(name)
+        if inner is None:
             continue
-        if instant and inner is not None:
-            document[name] = format_rfc3339(inner)
-        elif type(inner) is float and isfinite(inner):
-            document[name] = round(inner, places) + 0.0
-        else:
-            document[name] = inner if type(inner) in _AS_THEY_ARE else _plain(name, inner, sparse=sparse)
+        if instant:
+            document[name] = _second(inner // 1000) + _MILLISECONDS[inner % 1000]
+        elif type(inner) is float:
+            document[name] = round(inner, places) + 0.0 if isfinite(inner) else None
+        elif type(inner) is not int:
+            document[name] = _write(name, inner, sparse=sparse)
     return document
 
 
-_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
-
-
-def _plain(name: str, value: Any, *, sparse: bool) -> Any:
-    if is_dataclass(value):
+def _write(name: str, value: Any, *, sparse: bool) -> Any:
+    if _is_record(value.__class__):
         return to_document(value, sparse=sparse)
-    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+    if isinstance(value, tuple) and value and _is_record(value[0].__class__):
         return [to_document(inner, sparse=sparse) for inner in value]
     return rounded(name, value)
 
 
 @cache
-def _plan(kind: Any) -> tuple[tuple[str, Any, int, bool], ...]:
-    return tuple((f.name, _default(f), decimals(f.name), f.type in _INSTANTS) for f in fields(kind))
+def _is_record(kind: type) -> bool:
+    return is_dataclass(kind)
+
+
+@cache
+def _plan(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], Any], tuple[Any, ...], list[tuple[str, int, bool]]]:
+    """Names, values and defaults of a class, and the fields orjson would not write as we want: decimals, instant?"""
+    names = tuple(field.name for field in fields(kind))
+    hints = get_type_hints(kind)
+    to_write = [
+        (field.name, decimals(field.name), field.type in _INSTANTS)
+        for field in fields(kind)
+        if field.type in _INSTANTS or not _is_plain(hints[field.name])
+    ]
+    return names, attrgetter(*names), tuple(_default(field) for field in fields(kind)), to_write
+
+
+def _is_plain(hint: Any) -> bool:
+    return all(isinstance(kind, type) and issubclass(kind, _PLAIN) for kind in get_args(hint) or [hint])
 
 
 def _default(field: Field[Any]) -> Any:
@@ -55,3 +78,12 @@ def _default(field: Field[Any]) -> Any:
         return field.default_factory()
     # MISSING equals nothing a field can hold: a required field is never left out.
     return field.default
+
+
+# Nearly all that is written together lies in the same few seconds.
+@lru_cache(maxsize=4096)
+def _second(second: int) -> str:
+    return format_rfc3339(second * 1000)[:-4]
+
+
+_MILLISECONDS = [f"{ms:03}Z" for ms in range(1000)]

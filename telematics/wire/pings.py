@@ -4,9 +4,12 @@ The class itself is the specification: pydantic validates its annotations, with 
 `telematics.wire.strict`. A ping that is wrong about the world (0,0, years ahead, 300 km/h) is a valid ping: the
 engine quarantines it. Only what cannot be read as the fields say is refused here.
 
-Measured on one core of a small machine, eleven fields: 6.8 µs a ping, of which validation with construction is 4.8 and
-`orjson.loads`, for the unknown fields, 0.7. A hand-written decoder of the same fields took 9.3: setting 21 slots from
-Python costs more than all of pydantic.
+Most pings never meet pydantic: msgspec reads them by the same annotations (`telematics.wire.structs`). What it will not
+take, or what has fields that nobody knows, is read again by the specification, which gives the reason or the ping. A
+law of the tests: what the first reader takes, the second takes with equal values.
+
+Measured on one core of a small machine, thirteen fields: 2.7 µs a ping, of which msgspec is 1.3, the instant 0.8 and
+`Ping` itself 0.5. By the specification 6.8, a ping with fields that nobody knows 12.8.
 """
 
 from __future__ import annotations
@@ -16,15 +19,26 @@ from dataclasses import fields
 from typing import Any
 
 import orjson
+from msgspec import DecodeError
+from msgspec.json import Decoder
+from msgspec.structs import astuple
 from pydantic import TypeAdapter
 
-from telematics.model import Ping
+from telematics.instants import parse_rfc3339
+from telematics.model import Ping, VehicleId
 from telematics.wire.documents import to_document
 from telematics.wire.reasons import Reject, RejectReason, reject
-from telematics.wire.strict import load_object, validate
+from telematics.wire.strict import MAX_BYTES, load_object, validate
+from telematics.wire.structs import struct_of
 
 PING = TypeAdapter(Ping)
 PING_FIELDS = frozenset(field.name for field in fields(Ping))
+
+# The pattern of an id is as much work as all the rest: each is held against it once.
+_REPORT: Decoder[Any] = Decoder(struct_of(Ping, unchecked={"vehicle_id"}))
+_VEHICLE_ID = TypeAdapter(VehicleId)
+_IDS: set[str] = set()
+_IDS_KNOWN = 131_072
 
 
 def decode_ping(value: bytes | None) -> Ping | Reject:
@@ -34,6 +48,28 @@ def decode_ping(value: bytes | None) -> Ping | Reject:
 
 def read_ping(value: bytes | None) -> tuple[Ping | Reject, int]:
     """As `decode_ping`, with the number of top-level fields this version does not know (0 for a reject)."""
+    if value is None or len(value) > MAX_BYTES:
+        return read_strictly(value)
+    try:
+        report = _REPORT.decode(value)
+        report.ts = parse_rfc3339(report.ts)
+        if report.vehicle_id not in _IDS:
+            _check_id(report.vehicle_id)
+    except (DecodeError, ValueError, RecursionError):
+        return read_strictly(value)
+    return Ping(*astuple(report)), 0
+
+
+def _check_id(vehicle_id: str) -> None:
+    """Raises ValueError for an id that is none; one that is, is known from now on."""
+    _VEHICLE_ID.validate_python(vehicle_id, strict=True)
+    if len(_IDS) >= _IDS_KNOWN:
+        _IDS.clear()
+    _IDS.add(vehicle_id)
+
+
+def read_strictly(value: bytes | None) -> tuple[Ping | Reject, int]:
+    """As `read_ping`, by the specification alone."""
     document = load_object(value)
     if isinstance(document, Reject) or value is None:
         return document, 0  # type: ignore[return-value]

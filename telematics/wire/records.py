@@ -69,7 +69,16 @@ def decode_records(records: Iterable[Record], partition: int, partitions: int) -
     rejects: list[Rejected] = []
     unknown_fields = 0
     for record in records:
-        result, unknown = _decode(record, partition, partitions)
+        result: Ping | Reject | None = check_arrival(record.timestamp)
+        unknown = 0
+        if result is None:
+            key = record.key
+            if key is None:
+                result = _decode_keyless(record)
+            else:
+                result, unknown = read_ping(record.value)
+                if isinstance(result, Ping):
+                    result = _check_place(result.vehicle_id, key, partition, partitions) or result
         if isinstance(result, Reject):
             rejects.append(Rejected(record, result))
             continue
@@ -80,25 +89,6 @@ def decode_records(records: Iterable[Record], partition: int, partitions: int) -
     return Decoded(Batch(offsets, arrivals, pings), rejects, unknown_fields)
 
 
-def _decode(record: Record, partition: int, partitions: int) -> tuple[Ping | Reject | None, int]:
-    """A ping, None for a tick, or the refusal; and the number of unknown fields."""
-    wrong = check_arrival(record.timestamp)
-    if wrong is not None:
-        return wrong, 0
-    key = record.key
-    if key is None:
-        return _decode_keyless(record), 0
-    result, unknown = read_ping(record.value)
-    if isinstance(result, Reject):
-        return result, 0
-    if result.vehicle_id.encode() != key:
-        return reject(RejectReason.KEY_MISMATCH, f"key {key[:64]!r} is not vehicle_id {result.vehicle_id!r}"), 0
-    expected = partition_of(key, partitions)
-    if expected != partition:
-        return _wrong_partition(key, partition, expected, partitions), 0
-    return result, unknown
-
-
 def _decode_keyless(record: Record) -> Reject | None:
     if is_tick(None, record.headers):
         return check_tick(record.value)
@@ -107,9 +97,15 @@ def _decode_keyless(record: Record) -> Reject | None:
     return reject(RejectReason.NO_KEY, "the record has no key; a ping's key is its vehicle_id")
 
 
-def _wrong_partition(key: bytes, partition: int, expected: int, partitions: int) -> Reject:
+def _check_place(vehicle_id: str, key: bytes, partition: int, partitions: int) -> Reject | None:
+    """None for a ping whose record is where its vehicle's pings are."""
+    if vehicle_id.encode() != key:
+        return reject(RejectReason.KEY_MISMATCH, f"key {key[:64]!r} is not vehicle_id {vehicle_id!r}")
+    expected = partition_of(key, partitions)
+    if expected == partition:
+        return None
     return reject(
         RejectReason.WRONG_PARTITION,
-        f"key {key.decode()!r} is on partition {partition}; murmur2 mod {partitions} is {expected}: "
+        f"key {vehicle_id!r} is on partition {partition}; murmur2 mod {partitions} is {expected}: "
         "set the producer's partitioner to murmur2",
     )

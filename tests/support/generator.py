@@ -176,7 +176,7 @@ def towed_tracker(truck: Truck) -> None:
     for _ in range(round(14_000 / (20 * truck.every_s))):
         started = 60.0
         moved_km = truck.km - started
-        truck.flag(truck.every_s, kmh=72, odometer_km=max(0.0, moved_km - 6.0))
+        truck.flag(truck.every_s, kmh=72.0, odometer_km=max(0.0, moved_km - 6.0))
 
 
 def parked(truck: Truck) -> None:

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from telematics.core.facts import Facts, Scope
-    from telematics.core.state import FixPoint, VehicleState
-    from telematics.model import Ping
+    from telematics.core.screen import PlainFixes
+    from telematics.core.state import VehicleState
 
 
 class Params(BaseModel):
     """A section of the rules file. Unknown names are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
 
 class RuleParams(Params):
@@ -52,6 +55,8 @@ class Trigger:
     """The ping tells the supply voltage."""
     MEMORY = 128
     """Any ping of a vehicle about which the rule itself remembers something."""
+    PLAIN = FIX | HEARD | STANDING | POWER
+    """What can be true of a fix that is otherwise nothing special."""
 
 
 class Subject(StrEnum):
@@ -91,18 +96,27 @@ class Rule(Protocol):
         """A deadline set for `subject` has come and was not moved or lifted since."""
 
 
-class SilenceRule(Rule, Protocol):
+class PlainFixRule(Rule, Protocol):
+    """A rule that plain fixes can concern (triggers in `Trigger.PLAIN`): it can tell for many when they do not."""
+
+    watches: ClassVar[int]
+    """How many numbers it needs of a vehicle for that."""
+
+    def watch(self, facts: Facts) -> tuple[float, ...] | None:
+        """Those numbers as they follow from the vehicle's last fix; None if its next could not be plain."""
+
+    def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """At which of these fixes `on_facts` would certainly do nothing, and no deadline it set come before.
+
+        `watched` has a row for each. It saves work and decides nothing: answering False always is correct.
+        """
+
+
+class SilenceRule(PlainFixRule, Protocol):
     """A rule whose deadlines are put off whenever the vehicle is heard: asked for the true one when an old one comes."""
 
     def due(self, scope: Scope, state: VehicleState) -> int:
         """When the deadline falls due by what is known now (arrival clock, ms)."""
 
-
-class EveryFixRule(Rule, Protocol):
-    """A rule that every good fix concerns (triggers FIX or HEARD): it can tell when it does not, at a fraction."""
-
-    def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
-        """Whether `on_facts` would certainly do nothing on this plain fix of a moving truck: no events, no visits.
-
-        It saves work and decides nothing: answering False always is correct.
-        """
+    def due_after(self, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same for vehicles that are heard with these fixes; NaN where no deadline is set."""

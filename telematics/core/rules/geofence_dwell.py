@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from geofences.model import Detect
 from geofences.transitions import State
 from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
 if TYPE_CHECKING:
-    from telematics.core.facts import Facts
+    from numpy.typing import NDArray
+
+    from telematics.core.facts import Facts, Scope
+    from telematics.core.screen import PlainFixes
 
 
 ASK_AGAIN_MS = 60_000
+_NEVER = float("inf")
 
 
 class GeofenceDwellParams(RuleParams):
@@ -29,6 +35,7 @@ class GeofenceDwell:
     id: ClassVar[str] = "geofence_dwell"
     subject: ClassVar[Subject] = Subject.FENCE
     triggers: ClassVar[int] = Trigger.VISITS | Trigger.MEMORY
+    watches: ClassVar[int] = 1
     Params: ClassVar[type[RuleParams]] = GeofenceDwellParams
 
     # Memory per fence, until the dwell is raised or the truck has left: when the visit began.
@@ -58,6 +65,20 @@ class GeofenceDwell:
                 if facts.ts - visit.since >= dwell_s * 1000:
                     facts.disarm(self, fence_id)
                     self._raise(facts, fence_id, confirmed_by="fix")
+
+    def watch(self, facts: Facts) -> tuple[float, ...] | None:
+        """From when on by the device's clock a fix may show the dwell."""
+        state, scope = facts.state, facts.scope
+        shown = _NEVER
+        for rule, fence_id in state.memory if self.id in state.remembering else ():
+            if rule == self.id and fence_id in state.visits:
+                dwell_s = scope.fences.fences[scope.number_of[fence_id]].dwell_s or 0.0
+                shown = min(shown, state.visits[fence_id].since + dwell_s * 1000)
+        return (shown,)
+
+    def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """No dwell is long enough yet."""
+        return np.asarray(fixes.ts < watched[:, 0], dtype=bool)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         visit = facts.state.visits.get(subject)

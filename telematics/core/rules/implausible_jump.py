@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from geofences.geodesy import distance_m
@@ -11,11 +12,14 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from telematics.core.facts import Facts, Scope
-    from telematics.core.state import FixPoint, VehicleState
-    from telematics.model import Ping
+    from telematics.core.screen import PlainFixes
+    from telematics.core.state import FixPoint
 
 JUMP, ODOMETER = "position", "odometer"
+_NO_BASE = (float("nan"),) * 5
 
 
 class ImplausibleJumpParams(RuleParams):
@@ -37,6 +41,7 @@ class ImplausibleJump:
     id: ClassVar[str] = "implausible_jump"
     subject: ClassVar[Subject] = Subject.SOURCE
     triggers: ClassVar[int] = Trigger.JUMP | Trigger.FIX
+    watches: ClassVar[int] = 4
     Params: ClassVar[type[RuleParams]] = ImplausibleJumpParams
 
     # Memory: JUMP: good fixes since the last jump; ODOMETER: [odometer_km, lon, lat, ts, known], where a comparison began.
@@ -67,29 +72,31 @@ class ImplausibleJump:
         if base is None or ping.odometer_km < base[0]:
             known = base is not None or facts.ts > facts.state.first_ts
             facts.remember(self, ODOMETER, [ping.odometer_km, fix.lon, fix.lat, facts.ts, known])
-        elif not self._is_settled(facts.state, base, ping.odometer_km, fix):
+        else:
             self._compare(facts, fix, ping.odometer_km, base)
 
-    def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
-        """No jump to end, and odometer and position near where the comparison began, or certain to agree."""
+    def watch(self, facts: Facts) -> tuple[float, ...] | None:
+        """Where the comparison with the odometer began; no jump may wait for its end."""
+        state = facts.state
         if (self.id, JUMP) in state.memory:
-            return False
-        if ping.odometer_km is None:
-            return True
-        base = state.memory.get((self.id, ODOMETER))
-        return base is not None and ping.odometer_km >= base[0] and self._is_settled(state, base, ping.odometer_km, fix)
+            return None
+        base_km, lon, lat, since, _ = state.memory.get((self.id, ODOMETER), _NO_BASE)
+        stood = facts.stopped_s > 0 and state.anchor is not None and state.anchor.ts <= since
+        return base_km, lon, lat, not stood and (self.id, ODOMETER) not in state.episodes
 
-    def _is_settled(self, state: VehicleState, base: list[float], odometer_km: float, fix: FixPoint) -> bool:
-        """Whether a comparison would change nothing; told from degrees, of which none is longer than 111.7 km."""
-        if odometer_km // self._round_km != base[0] // self._round_km:
-            return False
-        at_most_m = 111_700.0 * ((fix.lon - base[1]) ** 2 + (fix.lat - base[2]) ** 2) ** 0.5
-        driven_m = (odometer_km - base[0]) * 1000.0
-        if max(at_most_m, driven_m) < self.params.compare_over_m:
-            return True
-        stood = state.anchor is None or state.anchor.ts <= base[3]
-        agrees = driven_m >= (1 - self.params.difference) * at_most_m
-        return agrees and not stood and (self.id, ODOMETER) not in state.episodes
+    def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Odometer and position near where the comparison began, or certain to agree.
+
+        Certain from degrees, of which none is longer than 111.7 km.
+        """
+        base_km, lon, lat, may_agree = watched.T
+        at_most_m = 111_700.0 * np.hypot(fixes.lon - lon, fixes.lat - lat)
+        driven_m = (fixes.odometer_km - base_km) * 1000.0
+        same_round = fixes.odometer_km // self._round_km == base_km // self._round_km
+        near = np.maximum(at_most_m, driven_m) < self.params.compare_over_m
+        agrees = (driven_m >= (1 - self.params.difference) * at_most_m) & (may_agree == 1)
+        settled = (driven_m >= 0) & same_round & (near | agrees)
+        return np.asarray(np.isnan(fixes.odometer_km) | settled, dtype=bool)
 
     def _on_jump(self, facts: Facts) -> None:
         state, ping = facts.state, facts.ping

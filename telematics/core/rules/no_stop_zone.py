@@ -13,7 +13,10 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from telematics.core.facts import Facts
+    from telematics.core.state import Anchor, Visit
 
 
 class NoStopZoneParams(RuleParams):
@@ -22,7 +25,7 @@ class NoStopZoneParams(RuleParams):
     stopped_s: float = Field(60, gt=0, description="standing this long inside the zone (or two reporting intervals)")
 
 
-class NoStopZone:
+class NoStopZone(standing.StopRule):
     """A truck stands in a fence of kind `no_stop`: within 100 m for 60 s, measured from fix to fix.
 
     The stand is back-dated to its first fix inside the zone. It is over 200 m away from there. Places do not excuse it:
@@ -45,13 +48,7 @@ class NoStopZone:
         anchor = state.anchor
         if not facts.stopped_s or anchor is None:
             return
-        for fence_id, visit in state.visits.items():
-            number = scope.number_of.get(fence_id)
-            if number is None:
-                continue
-            fence = scope.fences.fences[number]
-            if fence.kind is not FenceKind.NO_STOP or visit.state != State.INSIDE:
-                continue
+        for fence_id, number, visit in self._zones(facts):
             start = max(anchor.ts, visit.since)
             stopped_s = (facts.ts - start) / 1000.0
             needed_s = standing.needed_s(facts, self.params.stopped_s)
@@ -71,6 +68,22 @@ class NoStopZone:
                 thresholds={"stopped_s": needed_s, "stop_radius_m": scope.motion.stop_radius_m},
                 fence=number,
             )
+
+    def _zones(self, facts: Facts) -> Iterator[tuple[str, int, Visit]]:
+        """The no-stop zones the vehicle is in: id, number, visit."""
+        for fence_id, visit in facts.state.visits.items():
+            number = facts.scope.number_of.get(fence_id)
+            if number is None or visit.state != State.INSIDE:
+                continue
+            if facts.scope.fences.fences[number].kind is FenceKind.NO_STOP:
+                yield fence_id, number, visit
+
+    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
+        open_ = {fence_id: episode for (rule, fence_id), episode in facts.state.episodes.items() if rule == self.id}
+        if any(anchor.ts > episode.start for episode in open_.values()):
+            return standing.NOW
+        starts = [max(anchor.ts, visit.since) for fence_id, _, visit in self._zones(facts) if fence_id not in open_]
+        return min(starts, default=standing.NEVER) + self.params.stopped_s * 1000
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

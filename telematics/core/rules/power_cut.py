@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from geofences.model import FenceKind
@@ -11,7 +12,10 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Device, DeviceEvent, Severity
 
 if TYPE_CHECKING:
-    from telematics.core.facts import Facts
+    from numpy.typing import NDArray
+
+    from telematics.core.facts import Facts, Scope
+    from telematics.core.screen import PlainFixes
 
 WORKSHOPS = frozenset({FenceKind.WORKSHOP})
 DEPOTS = frozenset({FenceKind.DEPOT})
@@ -36,6 +40,7 @@ class PowerCut:
     id: ClassVar[str] = "power_cut"
     subject: ClassVar[Subject] = Subject.DEVICE
     triggers: ClassVar[int] = Trigger.EVENTS | Trigger.POWER | Trigger.MEMORY
+    watches: ClassVar[int] = 0
     Params: ClassVar[type[RuleParams]] = PowerCutParams
 
     # Memory per device: {"ts": since, "at": arrival, "restored_at": arrival | None, "sign": word}
@@ -79,6 +84,13 @@ class PowerCut:
                 if restored_ts - memory["ts"] >= self.params.cut_s * 1000:
                     self._raise(facts, subject, memory, lasted_s=(restored_ts - memory["ts"]) / 1000.0)
                 self._restore(facts, subject, memory)
+
+    def watch(self, facts: Facts) -> tuple[float, ...] | None:
+        return None if self.id in facts.state.remembering else ()
+
+    def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """The supply is there, or not told."""
+        return np.asarray(np.isnan(fixes.power_v) | (fixes.power_v >= self.params.cut_below_v), dtype=bool)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         memory = facts.recall(self, subject)

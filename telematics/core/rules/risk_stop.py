@@ -12,6 +12,7 @@ from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
+    from telematics.core.state import Anchor
 
 
 class RiskStopParams(RuleParams):
@@ -22,7 +23,7 @@ class RiskStopParams(RuleParams):
     high_s: float = Field(600, gt=0, description="standing this long: high")
 
 
-class RiskStop:
+class RiskStop(standing.StopRule):
     """A truck stands where trucks are robbed: in a corridor of risk 4 or 5, off any place, for 3 min; high after 10.
 
     Standing is staying within 100 m, back-dated to its first fix; it is over 200 m away. A depot, customer, workshop,
@@ -66,6 +67,17 @@ class RiskStop:
             thresholds={"stopped_s": warning_s, "high_s": high_s, "risk": params.risk},
             fence=corridor,
         )
+
+    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
+        state, params = facts.state, self.params
+        episode = facts.episode(self)
+        if episode is not None and anchor.ts > episode.start:
+            return standing.NOW
+        if state.corridor is None or state.risk < params.risk or standing.has_lasting_excuse(facts):
+            return standing.NEVER
+        if episode is None:
+            return anchor.ts + params.stopped_s * 1000
+        return standing.NEVER if episode.severity >= Severity.HIGH else anchor.ts + params.high_s * 1000
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

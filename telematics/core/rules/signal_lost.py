@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from telematics.core.facts import Facts, Scope
-    from telematics.core.state import FixPoint, VehicleState
-    from telematics.model import Ping
+    from telematics.core.screen import PlainFixes
+    from telematics.core.state import VehicleState
 
 
 _KEY = ("signal_lost", "")
+_UNARMED = float("nan")
 
 
 class SignalLostParams(RuleParams):
@@ -42,6 +46,7 @@ class SignalLost:
     id: ClassVar[str] = "signal_lost"
     subject: ClassVar[Subject] = Subject.NONE
     triggers: ClassVar[int] = Trigger.HEARD
+    watches: ClassVar[int] = 3
     Params: ClassVar[type[RuleParams]] = SignalLostParams
 
     def __init__(self, params: SignalLostParams) -> None:
@@ -60,27 +65,34 @@ class SignalLost:
         elif state.ignition is False and facts.ts - state.ignition_ts >= self.params.parked_s * 1000:
             facts.note(self, "", Verdict.HELD, by="ignition off")
             facts.disarm(self)
-        elif not self._is_armed(facts.scope, state):
+        else:
             facts.arm(self, "", self.due(facts.scope, state))
 
-    def indifferent(self, scope: Scope, state: VehicleState, ping: Ping, fix: FixPoint) -> bool:
-        """Nothing to end, and a deadline that is early enough; the head start of a dead zone only makes it earlier."""
-        due = state.deadlines.get(_KEY)
-        return (
-            due is not None
-            and _KEY not in state.episodes
-            and (state.ignition is True or (fix.speed_kmh > scope.motion.moving_kmh and state.ignition is None))
-            and due <= state.device.heard_at + self._hint_ms(state)
-        )
+    def watch(self, facts: Facts) -> tuple[float, ...] | None:
+        state = facts.state
+        if _KEY in state.episodes:
+            return None
+        return state.deadlines.get(_KEY, _UNARMED), self._factor(state), self._head_start_ms(facts.scope, state)
 
-    def _is_armed(self, scope: Scope, state: VehicleState) -> bool:
-        """Whether a deadline is set that does not come too late.
+    def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Armed for a silence that did not come, and early enough for the next; or not armed, with no reason to be."""
+        due = watched[:, 0]
+        moves = fixes.speed_kmh > scope.motion.moving_kmh
+        former = self._due_after(fixes.before_at, fixes.before_interval_s, watched)
+        following = self.due_after(fixes, watched)
+        armed = (fixes.ignition == 1) | (np.isnan(fixes.ignition) & moves)
+        armed &= (former > fixes.at) & (np.maximum(due, former) <= following)
+        return np.asarray(armed | (np.isnan(due) & (fixes.ignition != 1) & ~moves), dtype=bool)
 
-        One that comes early finds nothing and sets the next: a truck that is heard costs one deadline per wait, not one
-        per ping.
-        """
-        due = state.deadlines.get(_KEY)
-        return due is not None and due <= self.due(scope, state)
+    def due_after(self, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`due`, once the vehicles have been heard with these fixes; NaN where it is not armed."""
+        return np.where(np.isnan(watched[:, 0]), _UNARMED, self._due_after(fixes.at, fixes.interval_s, watched))
+
+    def _due_after(
+        self, heard_at: NDArray[np.float64], interval_s: NDArray[np.float64], watched: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        _, factor, head_start_ms = watched.T
+        return np.asarray(heard_at + np.rint(self._hint_s(factor, interval_s) * 1000) + head_start_ms)
 
     def due(self, scope: Scope, state: VehicleState) -> int:
         """When the silence since the last ping is told for the first time."""
@@ -131,14 +143,20 @@ class SignalLost:
         hint = self._hint_ms(state)
         return hint if state.dead_zone is None else hint + self._head_start_ms(scope, state)
 
+    def _factor(self, state: VehicleState) -> float:
+        return self.params.risky_factor if state.risk >= self.params.risk else 1.0
+
     def _hint_ms(self, state: VehicleState) -> int:
-        params = self.params
-        k = params.risky_factor if state.risk >= params.risk else 1.0
-        return round(k * (params.intervals * state.device.interval_s + params.slack_s) * 1000)
+        hint_ms: int = round(self._hint_s(self._factor(state), state.device.interval_s) * 1000)
+        return hint_ms
+
+    def _hint_s(self, factor: Any, interval_s: Any) -> Any:
+        """Numbers or columns of them."""
+        return factor * (self.params.intervals * interval_s + self.params.slack_s)
 
     def _stages_ms(self, state: VehicleState) -> tuple[tuple[Severity, int], ...]:
         params = self.params
-        k = params.risky_factor if state.risk >= params.risk else 1.0
+        k = self._factor(state)
         hint = self._hint_ms(state)
         # A device that reports rarely must not be called lost before its next report is due.
         return (

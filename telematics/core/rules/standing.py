@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from geofences.geodesy import distance_m
 from telematics.core.rules.base import Rule
 from telematics.model import PlannedStop
 
 if TYPE_CHECKING:
-    from telematics.core.facts import Facts
-    from telematics.core.state import FixPoint
+    from numpy.typing import NDArray
+
+    from telematics.core.facts import Facts, Scope
+    from telematics.core.screen import PlainFixes
+    from telematics.core.state import Anchor, FixPoint
+
+NEVER = float("inf")
+NOW = -NEVER
+
+
+class StopRule:
+    """What every stop rule tells the screen: from when on a fix within the stop radius concerns it."""
+
+    id: ClassVar[str]
+    watches: ClassVar[int] = 1
+
+    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
+        """The device's time (ms) from which on another fix of this stay could make `on_facts` do something.
+
+        As long as the vehicle stays in the same fences; never too late. -inf is at once, inf never.
+        """
+        raise NotImplementedError
+
+    def watch(self, facts: Facts) -> tuple[float, ...] | None:
+        """None while a stop is open that the vehicle has driven away from."""
+        anchor = facts.state.anchor
+        if not facts.stopped_s or anchor is None:
+            return None if self.id in facts.state.remembering else (NEVER,)
+        return (self.acts_at(facts, anchor),)
+
+    def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """On the way, and at a stand for as long as nothing comes of it."""
+        return np.asarray(~fixes.stands | (fixes.ts < watched[:, 0]), dtype=bool)
+
+
+def has_lasting_excuse(facts: Facts) -> bool:
+    """Whether a stand is explained by something that goes on explaining it; the trip's plan may cease to."""
+    trip = facts.state.trip
+    return bool(facts.places) or (trip is not None and trip.vehicle.profile == "last_mile")
 
 
 def needed_s(facts: Facts, seconds: float) -> float:

@@ -14,6 +14,7 @@ from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
+    from telematics.core.state import Anchor
 
 
 class UnscheduledStopParams(RuleParams):
@@ -24,7 +25,7 @@ class UnscheduledStopParams(RuleParams):
     stricter_from_risk: int = Field(4, ge=1, le=5, description="from this corridor risk on, risk_stop judges instead")
 
 
-class UnscheduledStop:
+class UnscheduledStop(standing.StopRule):
     """A truck stands outside any place and any planned stop: 6 min on a federal road, 15 min elsewhere.
 
     A federal road is the inside of any high-risk corridor. Where a stricter rule judges the stop (a no-stop zone, a
@@ -72,6 +73,15 @@ class UnscheduledStop:
             thresholds={"stopped_s": needed_s},
             fence=state.corridor,
         )
+
+    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
+        episode = facts.episode(self)
+        if episode is not None:
+            return standing.NEVER if anchor.ts <= episode.start else standing.NOW
+        if self._stricter_rule(facts) is not None or standing.has_lasting_excuse(facts):
+            return standing.NEVER
+        on_federal_road = facts.state.corridor is not None
+        return anchor.ts + (self.params.federal_road_s if on_federal_road else self.params.elsewhere_s) * 1000
 
     def _stricter_rule(self, facts: Facts) -> str | None:
         state, scope = facts.state, facts.scope

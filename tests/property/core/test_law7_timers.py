@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telematics.core.state import VehicleState
+from telematics.core.state import Fleet, VehicleState
 from telematics.core.timers import Timers
 from telematics.model import Alert
 from tests.support.generator import Coverage, Stream, run, streams
@@ -91,8 +91,10 @@ moves = st.tuples(st.sampled_from(["V1", "V2"]), keys, st.none() | st.integers(0
 @given(moves=st.lists(moves, max_size=40))
 def test_the_index_of_deadlines_agrees_with_a_sorted_list(moves: list[tuple[str, tuple[str, str], int | None]]) -> None:
     """Set, moved forth and back and lifted at will, deadlines come out as (due, vehicle, rule, subject), sorted."""
-    vehicles = {name: VehicleState(name) for name in ("V1", "V2")}
-    timers = Timers(vehicles)
+    fleet = Fleet()
+    for name in ("V1", "V2"):
+        fleet.add(VehicleState(name))
+    vehicles, timers = fleet.by_id, Timers(fleet, lambda _state, _key, due: due)
     wanted: dict[tuple[str, str, str], int] = {}
     for vehicle, key, due in moves:
         if due is None:
@@ -102,7 +104,9 @@ def test_the_index_of_deadlines_agrees_with_a_sorted_list(moves: list[tuple[str,
             timers.arm(vehicles[vehicle], key, due)
             wanted[vehicle, *key] = due
     found = []
-    while timers.next_due() is not None:
-        due, state, key = timers.pop()
-        found.append((due, state.vehicle_id, *key))
+    for horizon in (7, 7, 20):
+        timers.look_ahead(horizon)
+        while timers.may_be_due(horizon) and timers.next_due() is not None:
+            due, state, key = timers.pop()
+            found.append((due, state.vehicle_id, *key))
     assert found == sorted((due, *key) for key, due in wanted.items())

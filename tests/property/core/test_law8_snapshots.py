@@ -149,6 +149,6 @@ def test_a_state_of_another_version_is_refused() -> None:
     run(engine, list(Truck("T1").send().sent))
     state = engine.vehicle("T1")
     assert state is not None
-    plain = {**snapshot_vehicle(state), "v": 99}
+    plain = {**snapshot_vehicle(state, lambda _state, _key, due: due), "v": 99}
     with pytest.raises(ValueError, match="T1 has version 99"):
         restore_vehicle("T1", plain)

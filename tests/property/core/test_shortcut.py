@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from telematics.core.screen import Screen
+from telematics.core.state import VehicleState
 from telematics.core.surroundings import Surroundings
 from tests.support.generator import Coverage, Stream, run, streams
 
@@ -18,37 +20,41 @@ def _listen(*_said: Any) -> None:
     """A tracer: with one, every rule that an input can concern is asked."""
 
 
-def _never(*_asked: Any) -> bool:
-    return False
+def _none(_screen: Screen, _inputs: Any, stretch: range, _waiting: Any) -> list[bool]:
+    return [False] * len(stretch)
 
 
-def _counted(method: Callable[..., bool], name: str, spared: dict[str, int]) -> Callable[..., bool]:
-    def ask(*of: Any) -> bool:
-        yes = method(*of)
-        spared[name] += yes
-        return yes
-
-    return ask
+def _unsettled(_surroundings: Surroundings, state: VehicleState, _hits: Any, _inside: Any) -> None:
+    state.settled_in = None
 
 
 def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule asked of every fix, every fence looked at again: identical bytes, counts and state."""
     coverage = Coverage()
-    spared = {"asked nobody": 0, "settled": 0}
-    asks, settles = Screen.passes, Surroundings.is_settled
+    spared = Counter[str]()
+    passing, settling = Screen.pass_plain, Surroundings.settle
+
+    def passes(*of: Any) -> list[bool]:
+        passed = passing(*of)
+        spared["plain"] += sum(passed)
+        return passed
+
+    def settles(surroundings: Surroundings, state: VehicleState, *where: Any) -> None:
+        settling(surroundings, state, *where)
+        spared["settled" if state.settled_until == inf else "leaving"] += state.settled_in is not None
 
     @settings(max_examples=60, deadline=None, derandomize=True)
     @given(stream=streams())
     def law(stream: Stream) -> None:
         with monkeypatch.context() as counting:
-            counting.setattr(Screen, "passes", _counted(asks, "asked nobody", spared))
-            counting.setattr(Surroundings, "is_settled", _counted(settles, "settled", spared))
+            counting.setattr(Screen, "pass_plain", passes)
+            counting.setattr(Surroundings, "settle", settles)
             quick = stream.engine()
             came = run(quick, stream.inputs)
         coverage.add(came.alerts)
         with monkeypatch.context() as thorough:
-            thorough.setattr(Screen, "passes", _never)
-            thorough.setattr(Surroundings, "is_settled", _never)
+            thorough.setattr(Screen, "pass_plain", _none)
+            thorough.setattr(Surroundings, "settle", _unsettled)
             slow = stream.engine()
             slow.tracer = _listen
             expected = run(slow, stream.inputs)
@@ -58,4 +64,4 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     law()
     coverage.require()
-    assert min(spared.values()) > 0, f"the generator never took a shortcut: {spared}"
+    assert min(spared[name] for name in ("plain", "settled", "leaving")) > 0, f"a shortcut was never taken: {spared}"

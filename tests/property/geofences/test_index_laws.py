@@ -105,6 +105,18 @@ def test_the_boxes_leave_nothing_of_a_fence_out(cells: frozenset[tuple[int, int]
     assert set(owners.tolist()) == {0}
 
 
+@settings(deadline=None, max_examples=40)
+@given(cells=st.frozensets(st.tuples(st.integers(0, 15), st.integers(0, 15)), min_size=1, max_size=60))
+def test_where_boxes_meet_a_fence_is_hit_once(cells: frozenset[tuple[int, int]]) -> None:
+    """A point on the seams of a fence's many boxes, where several of them name it, has that fence once."""
+    drawn = shapely.get_parts(shapely.union_all([shapely.box(x, y, x + 1, y + 1) for x, y in cells]))
+    rings = tuple(tuple(tuple(map(tuple, r.coords)) for r in (part.exterior, *part.interiors)) for part in drawn)
+    fences = [Fence(id=name, shape=Polygonal(rings)) for name in ("f", "g")]
+    lon, lat = (axis.ravel() / 2.0 for axis in np.mgrid[0:33, 0:33])
+    inside = shapely.intersects_xy(geometry(fences[0].shape), lon, lat).tolist()
+    assert listed(FenceIndex(fences).match(lon, lat)) == [[(0, True), (1, True)] if hit else [] for hit in inside]
+
+
 def test_ten_thousand_fences_equal_brute_force() -> None:
     """A set as large as the largest fleets' hits what a loop hits."""
     rng = np.random.default_rng(5)

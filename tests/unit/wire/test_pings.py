@@ -141,6 +141,8 @@ HOSTILE: dict[str, tuple[bytes | None, RejectReason]] = {
     "ts without seconds": (ping_bytes(ts="2026-01-28T15:22+00:00"), R.BAD_TS),
     "ts is a date": (ping_bytes(ts="2026-01-28"), R.BAD_TS),
     "ts on 30 February": (ping_bytes(ts="2026-02-30T15:22:00Z"), R.BAD_TS),
+    "ts at hour 24": (ping_bytes(ts="2026-01-28T24:00:00Z"), R.BAD_TS),
+    "ts in a leap second": (ping_bytes(ts="2016-12-31T23:59:60Z"), R.BAD_TS),
     "ts outside the calendar": (ping_bytes(ts="0001-01-01T00:00:00+14:00"), R.BAD_TS),
     "ts is null": (ping_bytes(ts=None), R.BAD_TS),
 }
