@@ -119,19 +119,24 @@ class MonitorEngine:
         horizon = ats[stretch[-1]]
         passed = self._screen.pass_plain(inputs, stretch, self._trips_until(horizon))
         self._timers.look_ahead(horizon)
-        since = stretch.start
+        since, accepted = stretch.start, 0
         for i, is_done in zip(stretch, passed, strict=True):
             if is_done:
+                accepted += 1
                 continue
+            at, ping = ats[i], inputs.pings[i]
             self._advance(ats, since, i)
-            self.clock, since = ats[i], i + 1
-            ping = inputs.pings[i]
-            counts[Outcome.TICK if ping is None else self._apply(ping, inputs.located[i], ats[i])] += 1
+            self.clock, since = at, i + 1
+            outcome = Outcome.TICK if ping is None else self._apply(ping, inputs.located[i], at)
+            if outcome is Outcome.ACCEPTED:
+                accepted += 1
+            else:
+                counts[outcome] += 1
         if since < stretch.stop:
             self._advance(ats, since, stretch.stop - 1)
             self.clock = horizon
-        if True in passed:
-            counts[Outcome.ACCEPTED] += sum(passed)
+        if accepted:
+            counts[Outcome.ACCEPTED] += accepted
 
     def put_trip(self, trip: Trip) -> None:
         """Let a trip's document take effect before the first input with arrival >= its `effective_at`.

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, isnan
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from telematics.core.facts import Scope
     from telematics.core.inputs import Inputs
-    from telematics.core.rules.base import PlainFixRule, SilenceRule
+    from telematics.core.rules.base import NotingRule, PlainFixRule, SilenceRule
     from telematics.core.state import Fleet
     from telematics.core.surroundings import Hits
     from telematics.model import Ping
@@ -124,7 +124,9 @@ class Screen:
             width += rule.watches
         self._remembering = frozenset(rule.id for rule in self._rules)
         self._silences = silences
+        self._silent = {(rule_id, "") for rule_id in silences}
         self._facts = Facts(scope, VehicleState(""), 0, 0, 0)  # one for all rows: making it costs as much as filling it
+        self._noting = [cast("NotingRule", rule) for rule in self._rules if hasattr(rule, "notes")]
         self._blank = (_BLANK,) * width
         self._table = np.full((0, len(self._blank)), _BLANK)
         self._touched: dict[int, VehicleState] = {}
@@ -240,9 +242,18 @@ class Screen:
         )
         for rule, columns in self._rules.items():
             good &= rule.indifferent(self._scope, plain, rows[:, columns])
+        noted = [(rule, rule.notes(plain, rows[:, self._rules[rule]])) for rule in self._noting]
+        for _, marked in noted:
+            # What is noted changes what is watched: nothing after it is judged by this row.
+            good[1:] &= first[1:] | ~marked[:-1]
         good = _leading(good, first)
         accuracy = np.where(np.isnan(accuracy), self._accuracy_m(hdop), accuracy)
         self._move(slots[good], plain, accuracy, np.where(silent, gap_s, _BLANK), good)
+        for rule, marked in noted:
+            for k in np.flatnonzero(good & marked).tolist():
+                self._facts.state = self._fleet.by_slot[slots[k]]
+                rule.note(self._facts, float(odometer[k]))
+                self.touch(self._facts.state)
         newest = good.copy()
         newest[:-1] &= first[1:] | ~good[1:]
         self._write(slots, newest, plain, gap_s, silent)
@@ -341,9 +352,13 @@ class Screen:
             state.settled_until,
             _NUMBER[state.primary],
             anchor.ts < fix.ts,
-            min([due for (rule, _), due in state.deadlines.items() if rule not in self._silences], default=inf),
+            inf if state.deadlines.keys() <= self._silent else self._due(state),
             *watched,
         )
+
+    def _due(self, state: VehicleState) -> float:
+        """When the first of the deadlines comes that no ping puts off."""
+        return min([due for (rule, _), due in state.deadlines.items() if rule not in self._silences], default=inf)
 
 
 def _median(older: Floats, newer: Floats, gap: Floats) -> Floats:

@@ -42,7 +42,8 @@ class Timers:
     def __init__(self, fleet: Fleet, true_due: TrueDue) -> None:
         self._fleet = fleet
         self._true_due = true_due
-        self._not_before = np.full(0, _NEVER)
+        self._not_before = np.full(1, _NEVER)
+        self._cells = self._not_before.data  # the same column, for one cell at a time
         self._horizon = -1
         self._heap: list[tuple[int, str, str, str]] = []
 
@@ -52,13 +53,19 @@ class Timers:
         if due <= self._horizon:
             heappush(self._heap, (due, state.vehicle_id, *key))
             return
-        self._not_before = grown(self._not_before, state.slot + 1, _NEVER)
-        self._not_before[state.slot] = min(self._not_before[state.slot], due)
+        if state.slot >= len(self._cells):
+            self._grow()
+        self._cells[state.slot] = min(self._cells[state.slot], due)
 
     def put_off(self, slots: NDArray[np.intp], not_before: NDArray[np.float64]) -> None:
         """None of the deadlines of these vehicles is due before these instants any more."""
-        self._not_before = grown(self._not_before, len(self._fleet.by_slot), _NEVER)
+        if len(self._fleet.by_slot) > len(self._cells):
+            self._grow()
         self._not_before[slots] = not_before
+
+    def _grow(self) -> None:
+        self._not_before = grown(self._not_before, len(self._fleet.by_slot), _NEVER)
+        self._cells = self._not_before.data
 
     def look_ahead(self, horizon: int) -> None:
         """Let the deadlines due until `horizon` (arrival clock, ms; never less than before) be found."""

@@ -112,6 +112,16 @@ class PlainFixRule(Rule, Protocol):
         """
 
 
+class NotingRule(PlainFixRule, Protocol):
+    """A rule that files something at some of the plain fixes to which it is indifferent otherwise."""
+
+    def notes(self, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """At which."""
+
+    def note(self, facts: Facts, odometer_km: float) -> None:
+        """File it, as `on_facts` would: the fix is the vehicle's last, the odometer was told with it."""
+
+
 class SilenceRule(PlainFixRule, Protocol):
     """A rule whose deadlines are put off whenever the vehicle is heard: asked for the true one when an old one comes."""
 

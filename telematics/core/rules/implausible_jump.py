@@ -92,11 +92,19 @@ class ImplausibleJump:
         base_km, lon, lat, may_agree = watched.T
         at_most_m = 111_700.0 * np.hypot(fixes.lon - lon, fixes.lat - lat)
         driven_m = (fixes.odometer_km - base_km) * 1000.0
-        same_round = fixes.odometer_km // self._round_km == base_km // self._round_km
         near = np.maximum(at_most_m, driven_m) < self.params.compare_over_m
         agrees = (driven_m >= (1 - self.params.difference) * at_most_m) & (may_agree == 1)
-        settled = (driven_m >= 0) & same_round & (near | agrees)
-        return np.asarray(np.isnan(fixes.odometer_km) | settled, dtype=bool)
+        return np.asarray(np.isnan(fixes.odometer_km) | ((driven_m >= 0) & (near | agrees)), dtype=bool)
+
+    def notes(self, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Another round kilometre of the odometer: the comparison begins anew."""
+        rounds, before = fixes.odometer_km // self._round_km, watched[:, 0] // self._round_km
+        return np.asarray((rounds != before) & ~np.isnan(rounds), dtype=bool)
+
+    def note(self, facts: Facts, odometer_km: float) -> None:
+        fix = facts.state.fix
+        if fix is not None:
+            facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, fix.ts, True])
 
     def _on_jump(self, facts: Facts) -> None:
         state, ping = facts.state, facts.ping

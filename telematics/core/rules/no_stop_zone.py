@@ -13,8 +13,6 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from telematics.core.facts import Facts
     from telematics.core.state import Anchor, Visit
 
@@ -69,21 +67,25 @@ class NoStopZone(standing.StopRule):
                 fence=number,
             )
 
-    def _zones(self, facts: Facts) -> Iterator[tuple[str, int, Visit]]:
+    def _zones(self, facts: Facts) -> list[tuple[str, int, Visit]]:
         """The no-stop zones the vehicle is in: id, number, visit."""
+        fences, number_of = facts.scope.fences.fences, facts.scope.number_of
+        found = []
         for fence_id, visit in facts.state.visits.items():
-            number = facts.scope.number_of.get(fence_id)
-            if number is None or visit.state != State.INSIDE:
-                continue
-            if facts.scope.fences.fences[number].kind is FenceKind.NO_STOP:
-                yield fence_id, number, visit
+            number = number_of.get(fence_id)
+            if number is not None and fences[number].kind is FenceKind.NO_STOP and visit.state == State.INSIDE:
+                found.append((fence_id, number, visit))
+        return found
 
     def acts_at(self, facts: Facts, anchor: Anchor) -> float:
-        open_ = {fence_id: episode for (rule, fence_id), episode in facts.state.episodes.items() if rule == self.id}
-        if any(anchor.ts > episode.start for episode in open_.values()):
-            return standing.NOW
-        starts = [max(anchor.ts, visit.since) for fence_id, _, visit in self._zones(facts) if fence_id not in open_]
-        return min(starts, default=standing.NEVER) + self.params.stopped_s * 1000
+        state, first = facts.state, standing.NEVER
+        for (rule, _), episode in state.episodes.items():
+            if rule == self.id and anchor.ts > episode.start:
+                return standing.NOW
+        for fence_id, _, visit in self._zones(facts):
+            if (self.id, fence_id) not in state.episodes:
+                first = min(first, max(anchor.ts, visit.since) + self.params.stopped_s * 1000)
+        return first
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""
