@@ -10,9 +10,11 @@ Instants are integers: milliseconds since 1970-01-01T00:00:00Z, in fields named 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any
+from operator import attrgetter
+from typing import Annotated, Any, overload
 
 from annotated_types import Ge, Le, Len
 from pydantic import StringConstraints
@@ -222,6 +224,33 @@ class Trip:
     trip: TripPlan | None = None
 
 
+PING_FIELDS = tuple(field.name for field in fields(Ping))
+fields_of: Callable[[Ping], tuple[Any, ...]] = attrgetter(*PING_FIELDS)
+"""The values of a ping in the order of `PING_FIELDS`."""
+
+
+class Pings(Sequence[Ping | None]):
+    """Pings, and None for ticks, kept as their fields: most are only looked at in columns and never made."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: list[tuple[Any, ...] | None]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, i: int) -> Ping | None: ...
+    @overload
+    def __getitem__(self, i: slice) -> Pings: ...
+    def __getitem__(self, i: int | slice) -> Ping | Pings | None:
+        if isinstance(i, slice):
+            return Pings(self.rows[i])
+        row = self.rows[i]
+        return None if row is None else Ping(*row)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Inputs of one partition in log order, as columns of equal length.
@@ -231,7 +260,7 @@ class Batch:
 
     offsets: list[int]
     arrivals: list[int]
-    pings: list[Ping | None]
+    pings: Sequence[Ping | None]
 
     def __len__(self) -> int:
         return len(self.offsets)

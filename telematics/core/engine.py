@@ -107,6 +107,8 @@ class MonitorEngine:
     def step(self, batch: Batch) -> Effects:
         """Apply the inputs of a batch in order; the effects are theirs alone."""
         effects = self._scope.effects = Effects()
+        if not len(batch):
+            return effects
         inputs = prepare(batch, self.clock, self._surroundings)
         stretch = self._screen.stretch()
         for start in range(0, len(batch), stretch):

@@ -1,36 +1,89 @@
-"""A batch as the engine works on it: the pings, when each takes effect, and what each stands in."""
+"""A batch as the engine works on it: columns, and a ping itself only where it is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from telematics.model import PING_FIELDS, Device, Fix, Pings, fields_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from telematics.core.surroundings import Located, Surroundings
     from telematics.model import Batch, Ping
 
-_NOWHERE = float("nan")  # where a tick stands
+    Floats = NDArray[np.float64]
+
+_NOWHERE = float("nan")
+_TICK = tuple({"vehicle_id": "", "ts": 0, "lat": _NOWHERE, "lon": _NOWHERE}.get(name) for name in PING_FIELDS)
+DEVICES = {device: number for number, device in enumerate(Device)}
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Columns of equal length; degrees, and NaN where a tick stands. `ats` are the arrivals, none below the one before or the clock; `at` the same as floats."""
+    """Columns of equal length. Units as in `Ping`; NaN is not told, or a tick.
 
-    pings: list[Ping | None]
+    `ats` are the arrivals, none below the one before or the clock, and `at` the same as floats. `special` is true where
+    a ping is more than a measured position: it tells of events, was stored, or has no fix.
+    """
+
+    pings: Sequence[Ping | None]
     ats: list[int]
-    at: NDArray[np.float64]
-    lon: NDArray[np.float64]
-    lat: NDArray[np.float64]
+    at: Floats
+    vehicle_ids: tuple[str, ...]
+    special: list[bool]
+    device: Floats
+    ts: Floats
+    lon: Floats
+    lat: Floats
+    speed_kmh: Floats
+    interval_s: Floats
+    odometer_km: Floats
+    satellites: Floats
+    hdop: Floats
+    accuracy_m: Floats
+    ignition: Floats
+    power_v: Floats
     located: Located
 
 
 def prepare(batch: Batch, clock: int, surroundings: Surroundings) -> Inputs:
-    """The inputs of a batch that follows `clock`."""
-    lon = np.array([_NOWHERE if ping is None else ping.lon for ping in batch.pings])
-    lat = np.array([_NOWHERE if ping is None else ping.lat for ping in batch.pings])
+    """The inputs of a batch, not empty, that follows `clock`."""
+    pings = batch.pings
+    told = pings.rows if isinstance(pings, Pings) else [None if ping is None else fields_of(ping) for ping in pings]
+    column = dict(zip(PING_FIELDS, zip(*(row or _TICK for row in told), strict=True), strict=True))
     at = np.maximum.accumulate(np.maximum(batch.arrivals, clock))
-    return Inputs(batch.pings, at.tolist(), at.astype(np.float64), lon, lat, surroundings.locate(lon, lat))
+    lon, lat = _numbers(column["lon"]), _numbers(column["lat"])
+    asides = zip(column["events"], column["buffered"], column["fix"], strict=True)
+    return Inputs(
+        pings=pings,
+        ats=at.tolist(),
+        at=at.astype(np.float64),
+        vehicle_ids=column["vehicle_id"],
+        special=[bool(events or buffered or fix is Fix.NONE) for events, buffered, fix in asides],
+        device=np.array([DEVICES.get(device, -1) for device in column["device"]], dtype=np.float64),
+        ts=_numbers(column["ts"]),
+        lon=lon,
+        lat=lat,
+        speed_kmh=_numbers(column["speed_kmh"]),
+        interval_s=_numbers(column["interval_s"]),
+        odometer_km=_numbers(column["odometer_km"]),
+        satellites=_numbers(column["satellites"]),
+        hdop=_numbers(column["hdop"]),
+        accuracy_m=_numbers(column["accuracy_m"]),
+        ignition=_numbers(column["ignition"]),
+        power_v=_numbers(column["power_v"]),
+        located=surroundings.locate(lon, lat),
+    )
+
+
+def _numbers(column: tuple[Any, ...]) -> Floats:
+    """NaN for None; told of at once where nobody tells anything."""
+    if column.count(None) == len(column):
+        return np.full(len(column), _NOWHERE)
+    return np.array(column, dtype=np.float64)

@@ -13,18 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, isnan
-from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from geofences.geodesy import distances_m
 from telematics.core.facts import Facts
+from telematics.core.inputs import DEVICES
 from telematics.core.motion import LONGEST_GAP_S, observe_interval
 from telematics.core.quality import NOWHERE_DEG
 from telematics.core.state import RING_FIXES, Anchor, FixPoint, VehicleState
 from telematics.core.timers import grown
-from telematics.model import Device, Fix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from telematics.core.rules.base import NotingRule, PlainFixRule, SilenceRule
     from telematics.core.state import Fleet
     from telematics.core.surroundings import Hits
-    from telematics.model import Ping
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -49,9 +47,6 @@ _STRETCH = (64, 4096)
 # Distances told in bulk may differ from the engine's in the last bits: what is that near to a limit is not plain.
 _CLEARLY = 1e-9
 
-_of_ping = attrgetter(
-    "ts", "speed_kmh", "interval_s", "odometer_km", "satellites", "hdop", "accuracy_m", "ignition", "power_v"
-)  # fmt: skip
 # The columns of the table; those that the rules watch follow.
 (
     _LAST_TS,
@@ -72,8 +67,6 @@ _of_ping = attrgetter(
 ) = range(15)
 _OWN = 15
 _BLANK = float("nan")
-_NUMBER = {device: number for number, device in enumerate(Device)}
-_NO_FIX = Fix.NONE
 _new = tuple.__new__  # a named tuple's own constructor takes twice as long
 
 
@@ -149,39 +142,31 @@ class Screen:
             return passed
         where: list[int] = []
         slots: list[int] = []
-        pings: list[Ping] = []
         held = set(waiting)  # vehicles of which something else comes first
         slot_of = self._fleet.slots.get
-        for i in stretch:
-            ping = inputs.pings[i]
-            if ping is None:
-                continue
-            vehicle_id = ping.vehicle_id
+        part = slice(stretch.start, stretch.stop)
+        for i, vehicle_id, special in zip(stretch, inputs.vehicle_ids[part], inputs.special[part], strict=True):
             slot = slot_of(vehicle_id)
-            if slot is None or vehicle_id in held or ping.events or ping.buffered or ping.fix is _NO_FIX:
+            if slot is None or special or vehicle_id in held:
                 held.add(vehicle_id)
-                continue
-            where.append(i)
-            slots.append(slot)
-            pings.append(ping)
+            else:
+                where.append(i)
+                slots.append(slot)
         if not where:
             return passed
         self._renew()
         order = np.argsort(slots, kind="stable")
         place = np.array(where)[order]
-        told = np.array([_of_ping(ping) for ping in pings], dtype=np.float64)[order]
-        device = np.array([_NUMBER[ping.device] for ping in pings])[order]
-        plain = self._judge(np.array(slots)[order], told, device, inputs, place)
+        plain = self._judge(np.array(slots)[order], inputs, place)
         for i in (place[plain] - stretch.start).tolist():
             passed[i] = True
         return passed
 
-    def _judge(
-        self, slots: NDArray[np.intp], told: Floats, device: Floats, inputs: Inputs, place: NDArray[np.intp]
-    ) -> Mask:
-        """Which of these pings, sorted by vehicle and then as they came, are plain; with them it is done."""
-        ts, speed, interval, odometer, satellites, hdop, accuracy, ignition, power_v = told.T.copy()
-        lon, lat, at = inputs.lon[place], inputs.lat[place], inputs.at[place]
+    def _judge(self, slots: NDArray[np.intp], inputs: Inputs, place: NDArray[np.intp]) -> Mask:
+        """Which of these inputs, sorted by vehicle and then as they came, are plain; with them it is done."""
+        at, ts, lon, lat = inputs.at[place], inputs.ts[place], inputs.lon[place], inputs.lat[place]
+        speed, interval, odometer = inputs.speed_kmh[place], inputs.interval_s[place], inputs.odometer_km[place]
+        satellites, ignition = inputs.satellites[place], inputs.ignition[place]
         first = np.ones(len(slots), dtype=bool)
         first[1:] = slots[1:] != slots[:-1]
         rows = self._table[slots]
@@ -205,7 +190,7 @@ class Screen:
             speed_kmh=speed,
             odometer_km=odometer,
             ignition=rows[:, _IGNITION],
-            power_v=power_v,
+            power_v=inputs.power_v[place],
             interval_s=np.where(silent & (gap_s <= LONGEST_GAP_S), learned, former_interval),
             before_at=before(at, _HEARD_AT),
             before_fix_ts=before(ts, _FIX_TS),
@@ -221,7 +206,7 @@ class Screen:
         good = (
             (inputs.located.keys[place] == rows[:, _PLACE])
             & (ts < rows[:, _SETTLED_UNTIL])
-            & (device == rows[:, _DEVICE])
+            & (inputs.device[place] == rows[:, _DEVICE])
             & (at < rows[:, _DUE])
             & (ts > last_ts)
             & (ts <= at + quality.future_clock_s * 1000)
@@ -247,8 +232,8 @@ class Screen:
             # What is noted changes what is watched: nothing after it is judged by this row.
             good[1:] &= first[1:] | ~marked[:-1]
         good = _leading(good, first)
-        accuracy = np.where(np.isnan(accuracy), self._accuracy_m(hdop), accuracy)
-        self._move(slots[good], plain, accuracy, np.where(silent, gap_s, _BLANK), good)
+        accuracy_m = self._accuracy_m(inputs.accuracy_m[place], inputs.hdop[place])
+        self._move(slots[good], plain, accuracy_m, np.where(silent, gap_s, _BLANK), good)
         for rule, marked in noted:
             for k in np.flatnonzero(good & marked).tolist():
                 self._facts.state = self._fleet.by_slot[slots[k]]
@@ -263,11 +248,11 @@ class Screen:
         self._scope.timers.put_off(slots[newest], due[newest])
         return good
 
-    def _accuracy_m(self, hdop: Floats) -> Floats:
-        """As `quality.accuracy_of` where the device does not say."""
+    def _accuracy_m(self, told_m: Floats, hdop: Floats) -> Floats:
+        """As `quality.accuracy_of`."""
         quality = self._quality
-        by_hdop = np.maximum(quality.default_accuracy_m, quality.metres_per_hdop * hdop)
-        return np.where(np.isnan(hdop), quality.default_accuracy_m, by_hdop)
+        by_hdop = np.fmax(quality.default_accuracy_m, quality.metres_per_hdop * hdop)
+        return np.where(np.isnan(told_m), by_hdop, told_m)
 
     def _move(self, slots: NDArray[np.intp], plain: PlainFixes, accuracy_m: Floats, gap_s: Floats, good: Mask) -> None:
         """What the engine does with plain fixes. `gap_s` is NaN where the device tells its interval."""
@@ -350,7 +335,7 @@ class Screen:
             device.reports_satellites,
             self._key(state.settled_in),
             state.settled_until,
-            _NUMBER[state.primary],
+            DEVICES[state.primary],
             anchor.ts < fix.ts,
             inf if state.deadlines.keys() <= self._silent else self._due(state),
             *watched,

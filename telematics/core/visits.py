@@ -81,9 +81,8 @@ def _step(
         elapsed_ms=fix.ts - began,
     )
     if state.ignition is False and not is_inside and outside_m - fix.accuracy_m <= PARKED_DRIFT_M:
-        event = (
-            Event.AMBIGUOUS
-        )  # a parked truck drifts; one that is further off was towed, or its ignition is not wired
+        # A parked truck drifts; one that is further off was towed, or its ignition is not wired.
+        event = Event.AMBIGUOUS
     following, action = advance(State(visit.state), event)
     visit.state = following
     key = (TIMER, fence.id)

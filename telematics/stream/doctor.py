@@ -56,7 +56,7 @@ async def _partitioner(settings: Settings, partitions: int) -> Diagnosis:
         async for number, records in reader.until(ends):
             keyed = [record for record in records if record.key is not None]
             looked_at += len(keyed)
-            astray += [record for record in keyed if partition_of(record.key, partitions) != number]
+            astray += [record for record in keyed if partition_of(record.key or b"", partitions) != number]
     if not looked_at:
         return Diagnosis("partitioner", ok=True, seen="no pings to look at yet")
     if not astray:

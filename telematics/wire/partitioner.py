@@ -6,6 +6,8 @@ Source: the record partitioner of Apache Kafka's Java client, which most produce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _SEED = 0x9747B28C
 _MIX = 0x5BD1E995
 _MASK = 0xFFFFFFFF
@@ -43,3 +45,19 @@ def partition_of(key: bytes, partitions: int) -> int:
             _HASHES.clear()
         found = _HASHES[key] = murmur2(key) & 0x7FFFFFFF
     return found % partitions
+
+
+_AT_HOME: dict[tuple[int, int], set[bytes]] = {}
+
+
+def are_at_home(keys: Sequence[bytes], partition: int, partitions: int) -> bool:
+    """Whether `partition_of` gives `partition` for each of the keys; of a key that was at home once nothing is computed."""
+    known = _AT_HOME.setdefault((partition, partitions), set())
+    if known.issuperset(keys):
+        return True
+    if any(partition_of(key, partitions) != partition for key in keys):
+        return False
+    if len(known) >= _KEYS_KNOWN:
+        known.clear()
+    known.update(keys)
+    return True

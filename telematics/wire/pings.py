@@ -14,7 +14,7 @@ Measured on one core of a small machine, thirteen fields: 2.7 µs a ping, of whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -48,16 +48,23 @@ def decode_ping(value: bytes | None) -> Ping | Reject:
 
 def read_ping(value: bytes | None) -> tuple[Ping | Reject, int]:
     """As `decode_ping`, with the number of top-level fields this version does not know (0 for a reject)."""
-    if value is None or len(value) > MAX_BYTES:
-        return read_strictly(value)
+    rows = None if value is None else read_regular([value])
+    return read_strictly(value) if rows is None else (Ping(*rows[0]), 0)
+
+
+def read_regular(values: Sequence[bytes]) -> list[tuple[Any, ...]] | None:
+    """The fields of the pings in many values; None unless each is a ping and has no unknown field."""
+    if max(map(len, values)) > MAX_BYTES:
+        return None
     try:
-        report = _REPORT.decode(value)
-        report.ts = parse_rfc3339(report.ts)
-        if report.vehicle_id not in _IDS:
-            _check_id(report.vehicle_id)
+        reports = list(map(_REPORT.decode, values))
+        for report in reports:
+            report.ts = parse_rfc3339(report.ts)
+            if report.vehicle_id not in _IDS:
+                _check_id(report.vehicle_id)
     except (DecodeError, ValueError, RecursionError):
-        return read_strictly(value)
-    return Ping(*astuple(report)), 0
+        return None
+    return list(map(astuple, reports))
 
 
 def _check_id(vehicle_id: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from telematics.model import Batch, Ping
+from telematics.model import Batch, Ping, Pings, fields_of
 from telematics.wire.arrivals import check_arrival
-from telematics.wire.partitioner import partition_of
-from telematics.wire.pings import read_ping
+from telematics.wire.partitioner import are_at_home, partition_of
+from telematics.wire.pings import read_regular, read_strictly
 from telematics.wire.reasons import Reject, RejectReason, reject
 from telematics.wire.strict import MAX_BYTES
 from telematics.wire.ticks import check_tick, is_tick
+
+# One irregular record makes so many be looked at by halves.
+_AT_ONCE = 64
 
 
 class Record(Protocol):
@@ -52,7 +55,7 @@ class Rejected:
     reject: Reject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decoded:
     """A decoded batch: inputs for the engine, refusals, and how many fields nobody knew."""
 
@@ -61,32 +64,72 @@ class Decoded:
     unknown_fields: int
 
 
-def decode_records(records: Iterable[Record], partition: int, partitions: int) -> Decoded:
+def decode_records(records: Sequence[Record], partition: int, partitions: int) -> Decoded:
     """Decode records of one partition, in log order, of a topic of `partitions` partitions. Never raises on bytes."""
-    offsets: list[int] = []
-    arrivals: list[int] = []
-    pings: list[Ping | None] = []
-    rejects: list[Rejected] = []
-    unknown_fields = 0
-    for record in records:
-        result: Ping | Reject | None = check_arrival(record.timestamp)
-        unknown = 0
-        if result is None:
-            key = record.key
-            if key is None:
-                result = _decode_keyless(record)
-            else:
-                result, unknown = read_ping(record.value)
-                if isinstance(result, Ping):
-                    result = _check_place(result.vehicle_id, key, partition, partitions) or result
-        if isinstance(result, Reject):
-            rejects.append(Rejected(record, result))
-            continue
-        unknown_fields += unknown
-        offsets.append(record.offset)
-        arrivals.append(record.timestamp)
-        pings.append(result)
-    return Decoded(Batch(offsets, arrivals, pings), rejects, unknown_fields)
+    rows: list[tuple[Any, ...] | None] = []
+    decoded = Decoded(Batch([], [], Pings(rows)), [], 0)
+    for start in range(0, len(records), _AT_ONCE):
+        _decode(records[start : start + _AT_ONCE], partition, partitions, decoded, rows)
+    return decoded
+
+
+def _decode(
+    records: Sequence[Record],
+    partition: int,
+    partitions: int,
+    decoded: Decoded,
+    rows: list[tuple[Any, ...] | None],
+) -> None:
+    """Add what is in the records, and the pings' fields to `rows`: at once if they are regular, else half by half."""
+    batch = decoded.batch
+    regular = _regular(records, partition, partitions)
+    if regular is not None:
+        batch.offsets.extend([record.offset for record in records])
+        batch.arrivals.extend([record.timestamp for record in records])
+        rows.extend(regular)
+        return
+    if len(records) > 1:
+        half = len(records) // 2
+        _decode(records[:half], partition, partitions, decoded, rows)
+        _decode(records[half:], partition, partitions, decoded, rows)
+        return
+    [record] = records
+    result, unknown = _decode_one(record, partition, partitions)
+    if isinstance(result, Reject):
+        decoded.rejects.append(Rejected(record, result))
+        return
+    decoded.unknown_fields += unknown
+    batch.offsets.append(record.offset)
+    batch.arrivals.append(record.timestamp)
+    rows.append(None if result is None else fields_of(result))
+
+
+def _regular(records: Sequence[Record], partition: int, partitions: int) -> list[tuple[Any, ...]] | None:
+    """The fields of the pings in records of which nothing else is to be said; None if that is not so of each."""
+    keys = [record.key or b"" for record in records]
+    values = [record.value or b"" for record in records]
+    arrivals = [record.timestamp for record in records]
+    if check_arrival(min(arrivals)) or check_arrival(max(arrivals)) or b"" in keys:
+        return None
+    rows = read_regular(values)
+    if rows is None or [row[0].encode() for row in rows] != keys:  # a ping's first field is its vehicle_id
+        return None
+    return rows if are_at_home(keys, partition, partitions) else None
+
+
+def _decode_one(record: Record, partition: int, partitions: int) -> tuple[Ping | Reject | None, int]:
+    """A ping, None for a tick, or the refusal; and the number of unknown fields."""
+    wrong = check_arrival(record.timestamp)
+    if wrong is not None:
+        return wrong, 0
+    key = record.key
+    if key is None:
+        return _decode_keyless(record), 0
+    ping, unknown = read_strictly(record.value)
+    if isinstance(ping, Reject):
+        return ping, 0
+    wrong = _check_place(ping.vehicle_id, key, partition, partitions)
+    return (ping, unknown) if wrong is None else (wrong, 0)
 
 
 def _decode_keyless(record: Record) -> Reject | None:

@@ -66,7 +66,7 @@ class SignalLost:
             facts.note(self, "", Verdict.HELD, by="ignition off")
             facts.disarm(self)
         else:
-            facts.arm(self, "", self.due(facts.scope, state))
+            facts.scope.timers.arm(state, _KEY, self.due(facts.scope, state))
 
     def watch(self, facts: Facts) -> tuple[float, ...] | None:
         state = facts.state
@@ -96,7 +96,8 @@ class SignalLost:
 
     def due(self, scope: Scope, state: VehicleState) -> int:
         """When the silence since the last ping is told for the first time."""
-        return state.device.heard_at + self._wait_ms(scope, state)
+        due = state.device.heard_at + self._hint_ms(state)
+        return due if state.dead_zone is None else due + self._head_start_ms(scope, state)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         scope, state = facts.scope, facts.state
@@ -137,11 +138,6 @@ class SignalLost:
             fence=zone if zone is not None else state.corridor,
             args={"silent_s": silent_ms / 1000.0},
         )
-
-    def _wait_ms(self, scope: Scope, state: VehicleState) -> int:
-        """How long a silence lasts before it is told for the first time."""
-        hint = self._hint_ms(state)
-        return hint if state.dead_zone is None else hint + self._head_start_ms(scope, state)
 
     def _factor(self, state: VehicleState) -> float:
         return self.params.risky_factor if state.risk >= self.params.risk else 1.0
