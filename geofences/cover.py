@@ -1,4 +1,4 @@
-"""Boxes that cover fences tightly, for the tree that finds the few fences near a point.
+"""Boxes that cover fences tightly, for the grid that finds the few fences near a point.
 
 A fence's bounding box will do when the fence fills a good part of it. A corridor across a country fills almost
 none of its own: each point of the country would have to be held against it. Such a fence is covered by many small
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Objects = NDArray[np.object_]
     Integers = NDArray[np.int64]
 
-# A box at least this full is kept whole: halving it would save less than the larger tree costs. So is one with no
+# A box at least this full is kept whole: halving it would save less than the larger grid costs. So is one with no
 # more to spare than this, some 50 square kilometres: few vehicles are that near to a fence and not in it.
 _FULL = 0.5
 _LITTLE = 0.005

@@ -1,6 +1,6 @@
 """Which fences is a point in: many points at once, against many fences.
 
-A tree of boxes (`geofences.cover`) names the few fences a point may be in; each of them is then asked for certain,
+A grid of boxes (`geofences.grid`) names the few fences a point may be in; each of them is then asked for certain,
 with its own prepared polygon. So the cost of a point follows what it hits and not how many fences there are, and
 the answer is the one a loop over all fences would give, to the last bit.
 """
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from shapely import STRtree
 
 from geofences.boundary import Boundary, smallest_extent_m
 from geofences.cover import boxes
 from geofences.errors import FenceError, Problem
+from geofences.grid import Grid
 from geofences.shapes import geometry
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from geofences.shapes import Area
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Matches:
     """The hits of n points: those of point `i` are `fences[starts[i]:starts[i + 1]]`, ascending.
 
     `inside[k]` is False where the point is not in the fence but within its `approach_m`.
     """
 
-    starts: list[int]
-    fences: list[int]
-    inside: list[bool]
+    starts: NDArray[np.int64]
+    fences: NDArray[np.int64]
+    inside: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -48,10 +48,9 @@ class FenceIndex:
     """An immutable snapshot of a set of fences. A fence's number is its position in `fences`."""
 
     def __init__(self, fences: Iterable[Fence]) -> None:
-        """Lay out every shape and build the tree. Raises FenceError for a shape with a fault or an id given twice."""
+        """Lay out every shape and build the grid. Raises FenceError for a shape with a fault or an id given twice."""
         self.fences: tuple[Fence, ...] = tuple(fences)
         _refuse_duplicates(self.fences)
-        self._count = max(1, len(self.fences))
         self.version = _version(self.fences)
         """Twelve hex digits: the same for the same fences in any order."""
         self._polygons, self._reaches = (_column(polygons) for polygons in _laid_out(self.fences))
@@ -59,8 +58,7 @@ class FenceIndex:
         self._has_approach = np.array([fence.approach_m > 0.0 for fence in self.fences], dtype=bool)
         shapely.prepare(self._polygons)
         shapely.prepare(self._reaches)
-        bounds, self._owner = boxes(self._reaches)
-        self._tree = STRtree(shapely.box(*bounds.T))
+        self._grid = Grid(*boxes(self._reaches))
         self._sizes_m = [
             smallest_extent_m(fence.shape, polygon) for fence, polygon in zip(self.fences, self._polygons, strict=True)
         ]
@@ -72,12 +70,7 @@ class FenceIndex:
         A point that is not finite is in no fence.
         """
         lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
-        point, box = self._tree.query(shapely.points(np.column_stack([lon, lat])))
-        # By point, then fence, each pair once, for one fence may have several boxes here. np.unique takes ten times this.
-        pair = np.sort(point * self._count + self._owner[box])
-        first = np.ones(len(pair), dtype=bool)
-        np.not_equal(pair[1:], pair[:-1], out=first[1:])
-        point, fence = np.divmod(pair[first], self._count)
+        point, fence = self._grid.near(lon, lat)
         hit = shapely.intersects_xy(self._reaches[fence], lon[point], lat[point])
         point, fence = point[hit], fence[hit]
         unsure = self._has_approach[fence]
@@ -87,7 +80,7 @@ class FenceIndex:
             inside[unsure] = shapely.intersects_xy(self._polygons[fence[unsure]], lon[at], lat[at])
         starts = np.zeros(len(lon) + 1, dtype=np.int64)
         np.cumsum(np.bincount(point, minlength=len(lon)), out=starts[1:])
-        return Matches(starts.tolist(), fence.tolist(), inside.tolist())
+        return Matches(starts, fence, inside)
 
     def outside_m(self, fence: int, lon: float, lat: float) -> float:
         """Metres from a point to a fence, by number; 0 for a point in it."""

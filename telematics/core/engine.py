@@ -1,4 +1,4 @@
-"""The monitor engine. Everything that changes what is known of a vehicle happens in this file, in this order.
+"""The monitor engine: all that changes what is known of a vehicle happens here, in this order.
 
 The laws it keeps (each has property tests in tests/property/core):
 
@@ -32,8 +32,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,16 +41,18 @@ from telematics.core import visits
 from telematics.core.effects import Effects, Outcome, Quarantine
 from telematics.core.facts import Facts, Scope, Tracer, VisitChange
 from telematics.core.inputs import Inputs, prepare
-from telematics.core.motion import derived_kmh, mend_stay, observe_interval, stay
-from telematics.core.quality import accuracy_of, has_fix, is_jump, is_too_fast
+from telematics.core.late import place_late
+from telematics.core.motion import derived_kmh, observe_interval, stay
+from telematics.core.quality import accuracy_of, agreeing, has_fix, is_too_fast
 from telematics.core.reports import file_odd, news, trim_ring
-from telematics.core.rules import RULES
-from telematics.core.rules.base import PlainFixRule, Rule, SilenceRule, Trigger
+from telematics.core.rulebook import Rulebook
+from telematics.core.rules.base import Trigger
 from telematics.core.screen import Screen
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
 from telematics.core.state import RING_FIXES, DeviceState, FixPoint, Fleet, Key, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
 from telematics.core.timers import Timers
+from telematics.core.trips import Trips
 from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ class MonitorEngine:
         self._truncated = truncated
         self._fleet = Fleet()
         self._vehicles = self._fleet.by_id
-        self._trips: list[tuple[int, int, Trip]] = []
-        self._trips_seen = 0
-        self._trip_of: dict[str, Trip] = {}
+        self._trips = Trips()
         self._quality = rules.quality
         self._future_ms = round(rules.quality.future_clock_s * 1000)
         self._motion = rules.motion
@@ -86,21 +85,8 @@ class MonitorEngine:
             effects=Effects(),
         )
         self._surroundings = Surroundings(fences, self._scope.number_of)
-        self._rules: dict[str, Rule] = {}
-        for rule in RULES:
-            params = getattr(rules, rule.id)
-            if params.enabled:
-                self._rules[rule.id] = rule(params)
-        self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
-        concerned = [rule for rule in self._rules.values() if rule.triggers & Trigger.PLAIN or hasattr(rule, "watches")]
-        self._silences = {rule.id: cast("SilenceRule", rule) for rule in self._rules.values() if hasattr(rule, "due")}
-        self._screen = Screen(
-            self._scope,
-            self._fleet,
-            [cast("PlainFixRule", rule) for rule in concerned],
-            self._silences,
-            self._surroundings.key,
-        )
+        self._rules = Rulebook(rules)
+        self._screen = Screen(self._scope, self._fleet, self._rules, self._surroundings.key)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -119,7 +105,7 @@ class MonitorEngine:
         """Apply a stretch of inputs; those that the screen passes are done with before the first of the others."""
         ats, counts = inputs.ats, self._scope.effects.counts
         horizon = ats[stretch[-1]]
-        passed = self._screen.pass_plain(inputs, stretch, self._trips_until(horizon))
+        passed = self._screen.pass_plain(inputs, stretch, self._trips.vehicles_until(horizon))
         self._timers.look_ahead(horizon)
         since, accepted = stretch.start, 0
         for i, is_done in zip(stretch, passed, strict=True):
@@ -148,35 +134,29 @@ class MonitorEngine:
         if trip.effective_at is None or trip.effective_at <= self.clock:
             self._set_trip(trip)
         else:
-            self._trips_seen += 1
-            heappush(self._trips, (trip.effective_at, self._trips_seen, trip))
+            self._trips.put(trip, trip.effective_at)
 
-    @property
-    def tracer(self) -> Tracer | None:
-        """Told of every rule's verdict when set; for `telematics explain`."""
-        return self._scope.tracer
-
-    @tracer.setter
-    def tracer(self, tracer: Tracer | None) -> None:
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of every rule's verdict from now on; for `telematics explain`."""
         self._scope.tracer = tracer
 
     def vehicle(self, vehicle_id: str) -> VehicleState | None:
         """What is known of a vehicle; to look at, not to change."""
-        return self._vehicles.get(vehicle_id)
+        state = self._vehicles.get(vehicle_id)
+        if state is not None:
+            self._screen.touch(state)
+        return state
 
     def gauges(self) -> dict[str, int]:
         """How many vehicles are known, and how many alerts and visits are open."""
-        states = self._vehicles.values()
-        return {
-            "vehicles": len(self._vehicles),
-            "open_alerts": sum(len(state.episodes) for state in states),
-            "visits": sum(len(state.visits) for state in states),
-        }
+        return self._fleet.gauges()
 
     # -- snapshots -------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """Everything the engine knows, as plain data: {clock, truncated, vehicles: {id: …}, trips}."""
+        for state in self._fleet.by_slot:
+            self._screen.touch(state)
         return {
             "clock": self.clock,
             "truncated": self._truncated,
@@ -194,7 +174,7 @@ class MonitorEngine:
         for vehicle_id, plain in snapshot["vehicles"].items():
             state = restore_vehicle(vehicle_id, plain)
             state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
-            state.trip = self._trip_of.get(vehicle_id)
+            state.trip = self._trips.in_force.get(vehicle_id)
             self._fleet.add(state)
             self._screen.touch(state)
             for key, due in list(state.deadlines.items()):
@@ -210,10 +190,10 @@ class MonitorEngine:
     def _advance(self, ats: list[int], since: int, until: int) -> None:
         """Let everything take effect that is due when input `until` comes; an input from `since` on is what shows it."""
         timers, trips, at = self._timers, self._trips, ats[until]
-        while timers.may_be_due(at) or (trips and trips[0][0] <= at):
+        while timers.may_be_due(at) or trips.next_at <= at:
             due = timers.next_due()
-            if trips and trips[0][0] <= at and (due is None or trips[0][0] <= due):
-                self._set_trip(heappop(trips)[2])
+            if trips.next_at <= at and (due is None or trips.next_at <= due):
+                self._set_trip(trips.pop())
             elif due is not None and due <= at:
                 since = bisect_left(ats, due, since, until)
                 self._fire(ats[since])
@@ -225,25 +205,20 @@ class MonitorEngine:
         ts = state.device.last_ts + max(0, due - state.device.heard_at)
         if rule_id == visits.TIMER:
             changes = visits.at_timer(self._scope, state, subject)
-            self._ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
+            self._rules.ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
             return
-        rule = self._rules.get(rule_id)
+        rule = self._rules.by_id.get(rule_id)
         if rule is not None:
             rule.on_timer(Facts(self._scope, state, due, revealed, ts), subject)
 
     def _true_due(self, state: VehicleState, key: Key, due: int) -> int:
         """When a deadline set for `due` really comes: a silence begins anew whenever the vehicle is heard."""
-        silence = self._silences.get(key[0])
+        silence = self._rules.silences.get(key[0])
+        self._screen.touch(state)
         return due if silence is None else max(due, silence.due(self._scope, state))
 
-    def _trips_until(self, at: int) -> frozenset[str]:
-        """The vehicles whose trips take effect by then."""
-        if not self._trips or self._trips[0][0] > at:
-            return frozenset()
-        return frozenset(trip.vehicle_id for effective_at, _, trip in self._trips if effective_at <= at)
-
     def _set_trip(self, trip: Trip) -> None:
-        self._trip_of[trip.vehicle_id] = trip
+        self._trips.in_force[trip.vehicle_id] = trip
         state = self._vehicles.get(trip.vehicle_id)
         if state is None:
             return
@@ -251,7 +226,7 @@ class MonitorEngine:
         state.trip = trip
         if state.fix is not None:
             self._look_again(state, state.fix)
-        for rule_id, silence in self._silences.items():
+        for rule_id, silence in self._rules.silences.items():
             # It may stand elsewhere now, and a silence that runs last less long: as if it had been so from the start.
             key = (rule_id, "")
             if key in state.deadlines and key not in state.episodes:
@@ -270,7 +245,7 @@ class MonitorEngine:
             state = self._meet(ping)
         self._screen.touch(state)
         primary = ping.device is state.primary
-        device = state.device if primary else self._other_device(state, ping.device)
+        device = state.device if primary else state.device_met(ping.device)
         if ping.ts in device.astray:
             return Outcome.DUPLICATE  # also when its time has come by now
         if ping.ts > at + self._future_ms:
@@ -292,7 +267,7 @@ class MonitorEngine:
             primary = True
         if not primary:
             file_odd(device, ping.ts)
-            self._ask(self._facts(state, ping, at, late=ping.buffered))
+            self._rules.ask(self._facts(state, ping, at, late=ping.buffered))
             return Outcome.ACCEPTED
         if ping.ignition is not None and ping.ignition is not state.ignition:
             state.ignition = ping.ignition
@@ -301,16 +276,9 @@ class MonitorEngine:
 
     def _meet(self, ping: Ping) -> VehicleState:
         state = VehicleState(ping.vehicle_id, first_ts=ping.ts if self._truncated else -1, primary=ping.device)
-        state.trip = self._trip_of.get(ping.vehicle_id)
+        state.trip = self._trips.in_force.get(ping.vehicle_id)
         self._fleet.add(state)
         return state
-
-    def _other_device(self, state: VehicleState, name: Device) -> DeviceState:
-        """A device beside the primary one."""
-        device = state.others.get(name)
-        if device is None:
-            device = state.others[name] = DeviceState()
-        return device
 
     def _take_over(self, state: VehicleState, tractor: DeviceState) -> None:
         """The tractor is heard, later than the vehicle's last fix: its fixes are the vehicle's from now on."""
@@ -327,13 +295,13 @@ class MonitorEngine:
         device.astray = [*device.astray, ping.ts][-ASTRAY_TIMES:]
         device.heard_at = at
         triggers = Trigger.HEARD if device is state.device else 0
-        self._ask(self._facts(state, ping, at, ts=at, triggers=triggers))
+        self._rules.ask(self._facts(state, ping, at, ts=at, triggers=triggers))
         self._scope.effects.quarantined[reason] += 1
         return Outcome.QUARANTINED
 
     def _not_new(self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits, at: int) -> Outcome:
         """A ping that is not newer than the device's last: a duplicate, or late."""
-        outcome, is_news, changes = self._place_late(state, device, ping, hits)
+        outcome, is_news, changes = place_late(self._scope, self._surroundings, state, device, ping, hits)
         if is_news:
             device.heard_at = at
         triggers = Trigger.HEARD if is_news and device is state.device else 0
@@ -341,43 +309,8 @@ class MonitorEngine:
             triggers |= Trigger.VISITS
         facts = self._facts(state, ping, at, late=True, triggers=triggers, changes=changes)
         if is_news or facts.events:
-            self._ask(facts)
+            self._rules.ask(facts)
         return Outcome.LATE if facts.events and not is_news else outcome
-
-    def _place_late(
-        self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits
-    ) -> tuple[Outcome, bool, tuple[VisitChange, ...]]:
-        """Put a late fix where it belongs among the last ones; the vehicle stays where its newest fix is.
-
-        Gives also whether the ping is news, and not perhaps a duplicate: only then it proves that the device lives.
-        """
-        primary = device is state.device
-        ring = state.ring if primary else []
-        where = bisect_left(ring, (ping.ts,))
-        measured = has_fix(ping, device, ring[where - 1] if where else None)
-        if where < len(ring) and ring[where].ts == ping.ts:
-            if not measured or (ring[where].lon == ping.lon and ring[where].lat == ping.lat):
-                return Outcome.DUPLICATE, False, ()
-            self._scope.effects.quarantined[Quarantine.SAME_TIME_ELSEWHERE] += 1
-            return Outcome.QUARANTINED, False, ()
-        if ping.ts in device.odd:
-            return Outcome.DUPLICATE, False, ()
-        if ping.ts <= device.floor or device.last_ts - ping.ts > self._quality.late_s * 1000:
-            return Outcome.LATE_IGNORED, False, ()
-        if not primary or not measured:
-            file_odd(device, ping.ts)
-            return (Outcome.NO_FIX if primary else Outcome.LATE), True, ()
-        fix = FixPoint(ping.ts, ping.lon, ping.lat, accuracy_of(ping, self._quality), ping.speed_kmh or 0.0)
-        if any(is_jump(neighbour, fix, self._quality) for neighbour in ring[max(0, where - 1) : where + 1]):
-            file_odd(device, ping.ts)
-            self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
-            return Outcome.QUARANTINED, True, ()
-        ring.insert(where, fix)
-        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
-        changes = visits.at_late_fix(self._scope, state, fix, inside) if inside else ()
-        mend_stay(state, self._motion)
-        trim_ring(state)
-        return Outcome.LATE, True, changes
 
     # -- c. events -------------------------------------------------------------------------------------------------
 
@@ -410,7 +343,7 @@ class MonitorEngine:
         last = state.fix
         if not has_fix(ping, device, last):
             file_odd(device, ping.ts)
-            self._ask(self._facts(state, ping, at, late=ping.buffered, triggers=Trigger.HEARD))
+            self._rules.ask(self._facts(state, ping, at, late=ping.buffered, triggers=Trigger.HEARD))
             return Outcome.NO_FIX
         speed_kmh = ping.speed_kmh
         fix = FixPoint(ping.ts, ping.lon, ping.lat, accuracy_of(ping, self._quality), speed_kmh or 0.0)
@@ -419,10 +352,11 @@ class MonitorEngine:
         if last is not None:
             step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
             if is_too_fast(step_m, fix.ts - last.ts, self._quality):
-                if not self._is_believed(state, fix):
+                state.suspects = agreeing(state.suspects, fix, self._quality)
+                if len(state.suspects) < self._quality.consistent_fixes:
                     file_odd(device, ping.ts)
                     triggers = Trigger.HEARD | Trigger.JUMP
-                    self._ask(self._facts(state, ping, at, late=ping.buffered, triggers=triggers))
+                    self._rules.ask(self._facts(state, ping, at, late=ping.buffered, triggers=triggers))
                     self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
                     return Outcome.QUARANTINED
                 triggers |= Trigger.JUMP
@@ -449,17 +383,10 @@ class MonitorEngine:
         changes = () if settled else self._place(state, hits, fix, at)
         if changes:
             triggers |= Trigger.VISITS
-        self._ask(
+        self._rules.ask(
             self._facts(state, ping, at, late=ping.buffered, triggers=triggers, stopped_s=stopped_s, changes=changes)
         )
         return Outcome.ACCEPTED
-
-    def _is_believed(self, state: VehicleState, fix: FixPoint) -> bool:
-        """Whether enough fixes in a row agree that the vehicle is elsewhere."""
-        suspects = state.suspects
-        agrees = bool(suspects) and not is_jump(suspects[-1], fix, self._quality)
-        state.suspects = [*suspects, fix] if agrees else [fix]
-        return len(state.suspects) >= self._quality.consistent_fixes
 
     # -- e. place --------------------------------------------------------------------------------------------------
 
@@ -470,18 +397,3 @@ class MonitorEngine:
         changes = visits.at_fix(self._scope, state, fix, inside, at) if inside or state.visits else ()
         self._surroundings.settle(state, hits, inside)
         return changes
-
-    # -- f. rules --------------------------------------------------------------------------------------------------
-
-    def _ask(self, facts: Facts) -> None:
-        remembering = facts.state.remembering
-        key = (facts.triggers, remembering)
-        asked = self._asked.get(key)
-        if asked is None:
-            asked = self._asked[key] = tuple(
-                rule
-                for rule in self._rules.values()
-                if rule.triggers & facts.triggers or (rule.triggers & Trigger.MEMORY and rule.id in remembering)
-            )
-        for rule in asked:
-            rule.on_facts(facts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from telematics.model import PING_FIELDS, Device, Fix, Pings, fields_of
+from telematics.model import PING_FIELDS, Device, Fix, Ping, Pings, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from telematics.core.surroundings import Located, Surroundings
-    from telematics.model import Batch, Ping
+    from telematics.model import Batch
 
+    Column = tuple[Any, ...]
     Floats = NDArray[np.float64]
 
 _NOWHERE = float("nan")
-_TICK = tuple({"vehicle_id": "", "ts": 0, "lat": _NOWHERE, "lon": _NOWHERE}.get(name) for name in PING_FIELDS)
+_TICK = fields_of(Ping("", ts=0, lat=_NOWHERE, lon=_NOWHERE))
 DEVICES = {device: number for number, device in enumerate(Device)}
 
 
@@ -57,16 +58,15 @@ def prepare(batch: Batch, clock: int, surroundings: Surroundings) -> Inputs:
     pings = batch.pings
     told = pings.rows if isinstance(pings, Pings) else [None if ping is None else fields_of(ping) for ping in pings]
     column = dict(zip(PING_FIELDS, zip(*(row or _TICK for row in told), strict=True), strict=True))
-    at = np.maximum.accumulate(np.maximum(batch.arrivals, clock))
+    at = np.maximum.accumulate(np.maximum(np.fromiter(batch.arrivals, np.int64, len(told)), clock))
     lon, lat = _numbers(column["lon"]), _numbers(column["lat"])
-    asides = zip(column["events"], column["buffered"], column["fix"], strict=True)
     return Inputs(
         pings=pings,
         ats=at.tolist(),
         at=at.astype(np.float64),
         vehicle_ids=column["vehicle_id"],
-        special=[bool(events or buffered or fix is Fix.NONE) for events, buffered, fix in asides],
-        device=np.array([DEVICES.get(device, -1) for device in column["device"]], dtype=np.float64),
+        special=_special(column["events"], column["buffered"], column["fix"]),
+        device=_devices(column["device"]),
         ts=_numbers(column["ts"]),
         lon=lon,
         lat=lat,
@@ -82,8 +82,21 @@ def prepare(batch: Batch, clock: int, surroundings: Surroundings) -> Inputs:
     )
 
 
-def _numbers(column: tuple[Any, ...]) -> Floats:
+def _special(events: Column, buffered: Column, fix: Column) -> list[bool]:
+    if not (any(events) or any(buffered) or Fix.NONE in fix):
+        return [False] * len(fix)
+    asides = zip(events, buffered, fix, strict=True)
+    return [bool(told or late or fixed is Fix.NONE) for told, late, fixed in asides]
+
+
+def _devices(column: Column) -> Floats:
+    if column.count(Device.TRACTOR) == len(column):
+        return np.full(len(column), float(DEVICES[Device.TRACTOR]))
+    return np.array([DEVICES[device] for device in column], dtype=np.float64)
+
+
+def _numbers(column: Column) -> Floats:
     """NaN for None; told of at once where nobody tells anything."""
-    if column.count(None) == len(column):
+    if column[0] is None and column.count(None) == len(column):
         return np.full(len(column), _NOWHERE)
     return np.array(column, dtype=np.float64)

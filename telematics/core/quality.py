@@ -68,3 +68,8 @@ def is_jump(before: FixPoint, after: FixPoint, params: QualityParams) -> bool:
 def is_too_fast(step_m: float, step_ms: int, params: QualityParams) -> bool:
     """Whether a step of so many metres in so many milliseconds is a jump."""
     return step_m >= params.jump_m and step_m * 3600.0 > params.jump_kmh * step_ms
+
+
+def agreeing(suspects: list[FixPoint], fix: FixPoint, params: QualityParams) -> list[FixPoint]:
+    """The fixes in a row, up to this one, that agree that the vehicle is elsewhere."""
+    return [*suspects, fix] if suspects and not is_jump(suspects[-1], fix, params) else [fix]

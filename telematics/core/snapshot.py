@@ -100,11 +100,11 @@ class _Numbers(dict[str, int]):
 
 
 def _plain_ring(ring: list[FixPoint]) -> list[list[float]]:
-    """The fixes, each with the ms since the one before: half the digits."""
+    """The fixes, each with the ms since the one before, and whole numbers as such: half the digits."""
     before = 0
     rows: list[list[float]] = []
     for fix in ring:
-        rows.append([fix.ts - before, *fix[1:]])
+        rows.append([fix.ts - before, *[int(value) if value == int(value) else value for value in fix[1:]]])
         before = fix.ts
     return rows
 
@@ -112,7 +112,7 @@ def _plain_ring(ring: list[FixPoint]) -> list[list[float]]:
 def _ring(rows: list[list[Any]]) -> list[FixPoint]:
     ring: list[FixPoint] = []
     for since, *rest in rows:
-        ring.append(FixPoint((ring[-1].ts if ring else 0) + since, *rest))
+        ring.append(FixPoint((ring[-1].ts if ring else 0) + since, *map(float, rest)))
     return ring
 
 

@@ -132,6 +132,13 @@ class VehicleState:
         """One device of the combination that has been heard."""
         return self.device if name is self.primary else self.others[name]
 
+    def device_met(self, name: Device) -> DeviceState:
+        """A device beside the primary one; known from now on."""
+        device = self.others.get(name)
+        if device is None:
+            device = self.others[name] = DeviceState()
+        return device
+
 
 class Fleet:
     """The vehicles of a partition. Each has a slot: its number in columns that are kept beside the states."""
@@ -146,3 +153,11 @@ class Fleet:
         state.slot = self.slots[state.vehicle_id] = len(self.by_slot)
         self.by_id[state.vehicle_id] = state
         self.by_slot.append(state)
+
+    def gauges(self) -> dict[str, int]:
+        """How many vehicles there are, and how many alerts and visits are open."""
+        return {
+            "vehicles": len(self.by_slot),
+            "open_alerts": sum(len(state.episodes) for state in self.by_slot),
+            "visits": sum(len(state.visits) for state in self.by_slot),
+        }

@@ -58,18 +58,15 @@ class Surroundings:
     def locate(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Located:
         """The hits of points, degrees; one that is not finite has none."""
         matches = self._index.match(lon, lat)
-        starts, codes = (
-            np.array(matches.starts),
-            np.array(matches.fences) * 2 + np.array(matches.inside, dtype=np.int64),
-        )
+        starts, numbers = matches.starts, matches.fences * 2 + matches.inside
+        codes = numbers.tolist()
         count = starts[1:] - starts[:-1]
         keys = np.zeros(len(count))
-        alone = np.flatnonzero(count == 1)
-        keys[alone] = codes[starts[alone]] + 1
-        located = Located(matches.starts, codes.tolist(), keys)
-        for i in np.flatnonzero(count > 1).tolist():
-            keys[i] = self.key(located[i])
-        return located
+        alone, several = np.flatnonzero(count == 1), np.flatnonzero(count > 1)
+        keys[alone] = numbers[starts[alone]] + 1
+        spans = zip(starts[several].tolist(), starts[several + 1].tolist(), strict=True)
+        keys[several] = [self.key(tuple(codes[start:end])) for start, end in spans]
+        return Located(starts.tolist(), codes, keys)
 
     def key(self, hits: Hits | None) -> float:
         """A number that stands for these hits and no others, as long as this object lives; NaN for none known."""

@@ -64,7 +64,7 @@ def explain_vehicle(
     def listen(_vehicle: str, when: int, rule: str, subject: str, verdict: Verdict, details: Mapping[str, Any]) -> None:
         heard[rule, subject] = Said(rule, subject, verdict, when, dict(details))
 
-    engine.tracer = listen
+    engine.trace(listen)
     for given in inputs:
         if isinstance(given, Trip):
             if given.vehicle_id == vehicle_id:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import count, islice
 
 from telematics.model import Batch, Ping
 from telematics.replay.arrival import in_arrival_order
@@ -23,16 +23,10 @@ def read_tracks(found: tuple[Found, ...], plan: Plan, rejects: Rejects, progress
     streams = [_track(each, plan, rejects, progress) for each in found]
     rows = heapq.merge(*streams, key=lambda row: row.arrival or 0)
     offsets = count()
-    window = Batch([], [], [])
-    for arrival, ping in _with_ticks(rows, plan):
-        window.offsets.append(next(offsets))
-        window.arrivals.append(arrival)
-        window.pings.append(ping)
-        if len(window) == WINDOW:
-            yield {0: window}
-            window = Batch([], [], [])
-    if len(window):
-        yield {0: window}
+    inputs = _with_ticks(rows, plan)
+    while window := list(islice(inputs, WINDOW)):
+        arrivals, pings = zip(*window, strict=True)
+        yield {0: Batch(list(islice(offsets, len(window))), list(arrivals), list(pings))}
 
 
 def _track(found: Found, plan: Plan, rejects: Rejects, progress: Progress | None) -> Iterator[Row]:

@@ -31,8 +31,8 @@ class Assignment(ConsumerRebalanceListener):
         self,
         consumer: AIOKafkaConsumer,
         make: Callable[[int], Partition],
-        recover: Callable[[Partition], None],
-        discard: Callable[[Partition], None],
+        recover: Callable[[Partition], object],
+        discard: Callable[[Partition], object],
         deadline_s: float,
     ) -> None:
         self.generation = 0

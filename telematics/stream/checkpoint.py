@@ -8,11 +8,13 @@ transaction changes this file and nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from telematics.metrics import Metrics
 from telematics.model import Alert
@@ -28,16 +30,13 @@ class PartitionLostError(Exception):
     """The partition is no longer ours: its conclusions are another member's to draw, and nothing was committed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to be written. `partition` None leaves the choice to the key."""
+class Outgoing(NamedTuple):
+    """A record to be written. `at` None is the present."""
 
-    topic: str
-    partition: int | None
+    at: int | None
     key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-    at: int | None = None
+    value: bytes
+    headers: list[tuple[str, bytes]]
 
 
 class Checkpoint:
@@ -69,10 +68,12 @@ class Checkpoint:
 
         Goes on trying, with the same bytes, for as long as the broker cannot be reached. Raises PartitionLostError.
         """
-        records = [self._alert(alert) for alert in alerts]
-        records += [self._dead_letter(letter) for letter in dead_letters]
+        records = {
+            self._settings.topics.alerts: [_alert(alert) for alert in alerts],
+            self._settings.topics.deadletters: [self._dead_letter(letter) for letter in dead_letters],
+        }
         async with self._writing:
-            if records:
+            if alerts or dead_letters:
                 with self._metrics.time_step("publish"):
                     await self._publish(records)
                 self._count(alerts, dead_letters)
@@ -85,29 +86,19 @@ class Checkpoint:
             await self._end_producer()
 
     def _count(self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected]) -> None:
-        for alert in alerts:
-            self._metrics.alerts.labels(alert.rule, str(int(alert.severity)), alert.event.value).inc()
+        kinds = Counter((alert.rule, alert.severity, alert.event) for alert in alerts)
+        for kind, number in kinds.items():
+            self._metrics.alerts.labels(*kind).inc(number)
         for letter in dead_letters:
-            self._metrics.dead_letters.labels(letter.reject.reason.value).inc()
-
-    def _alert(self, alert: Alert) -> Outgoing:
-        # Stamped with the arrival clock: a live topic overrides it, on a sim topic it is the only time that means
-        # anything. The partition is that of the pings, so that one vehicle's alerts stay in one order.
-        return Outgoing(
-            self._settings.topics.alerts,
-            self._place.partition,
-            alert.vehicle_id.encode(),
-            encode_alert(alert),
-            at=alert.raised_at,
-        )
+            self._metrics.dead_letters.labels(letter.reject.reason).inc()
 
     def _dead_letter(self, letter: Rejected) -> Outgoing:
         record = letter.record
         key, value, headers = to_dead_letter(record, self._place.topic, self._place.partition, letter.reject)
         at = None if letter.reject.reason is RejectReason.BAD_ARRIVAL else record.timestamp
-        return Outgoing(self._settings.topics.deadletters, self._place.partition, key, value, headers, at)
+        return Outgoing(at, key, value, headers)
 
-    async def _publish(self, records: Sequence[Outgoing]) -> None:
+    async def _publish(self, records: Mapping[str, Sequence[Outgoing]]) -> None:
         for wait_s in connection.backoff_s():
             if self._lost:
                 raise PartitionLostError
@@ -122,7 +113,7 @@ class Checkpoint:
                 self._link.found()
                 return
 
-    async def _send(self, records: Sequence[Outgoing]) -> None:
+    async def _send(self, records: Mapping[str, Sequence[Outgoing]]) -> None:
         if self._producer is None:
             producer = connection.producer(self._settings.kafka)
             try:
@@ -131,16 +122,11 @@ class Checkpoint:
                 await connection.ended(producer)
                 raise
             self._producer = producer
+        # To the partition of the pings, so that one vehicle's alerts stay in one order.
         confirmations = [
-            await self._producer.send(
-                record.topic,
-                key=record.key,
-                value=record.value,
-                partition=record.partition,
-                headers=list(record.headers),
-                timestamp_ms=record.at,
-            )
-            for record in records
+            await self._producer.send_batch(batch, topic, partition=self._place.partition)
+            for topic, outgoing in records.items()
+            for batch in _batches(self._producer, outgoing)
         ]
         await asyncio.gather(*confirmations)
 
@@ -162,3 +148,23 @@ class Checkpoint:
         producer, self._producer = self._producer, None
         if producer is not None:
             await connection.ended(producer)
+
+
+def _alert(alert: Alert) -> Outgoing:
+    # Stamped with the arrival clock: a live topic overrides it, on a sim topic it is the only time that means anything.
+    return Outgoing(alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert), [])
+
+
+def _batches(producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> Iterator[BatchBuilder]:
+    """The records in order, in batches that are full but for the last: a future for each record would cost more.
+
+    An empty batch takes a record of any size, so that it is the broker who refuses what is too large.
+    """
+    batch = producer.create_batch()
+    for at, key, value, headers in records:
+        if batch.append(timestamp=at, key=key, value=value, headers=headers) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(timestamp=at, key=key, value=value, headers=headers)
+    if batch.record_count():
+        yield batch

@@ -86,7 +86,8 @@ def plain_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
 
 def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
     """A producer whose retries cannot write a record twice or out of order."""
-    return AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all")
+    # Every batch is a round trip; the default of 16 KB holds twenty alerts, a broker takes a megabyte.
+    return AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all", max_batch_size=131_072)
 
 
 def tick_producer(kafka: KafkaSettings) -> AIOKafkaProducer:

@@ -77,6 +77,7 @@ class Member:
         self._stopping = stopping
         self._closing = False
         self._rebuilding = asyncio.Lock()
+        self._settling: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -112,6 +113,7 @@ class Member:
     async def _judge(self) -> None:
         while not self._stopping.is_set():
             await self._turn()
+        await self._settled()
         async with self.assignment.busy:
             await self._settle(list(self.assignment.held.values()))
 
@@ -127,7 +129,11 @@ class Member:
                 if partition is not None:
                     partition.take(records)
                     await asyncio.sleep(0)  # heartbeats and fetches go on between two partitions
-            await self._settle([held for held in self.assignment.held.values() if held.due()])
+            due = [held for held in self.assignment.held.values() if held.due()]
+            if due:
+                # Made durable while the next batch is judged; one at a time, so that what waits stays bounded.
+                await self._settled()
+                self._settling = self._spawn(self._settle(due))
             if batches:
                 self._metrics.batch_duration.observe(time.perf_counter() - started)
 
@@ -153,6 +159,10 @@ class Member:
             fetching.cancel()
             stopped.cancel()
         return {}
+
+    async def _settled(self) -> None:
+        if self._settling is not None:
+            await asyncio.wait({self._settling})
 
     async def _settle(self, partitions: Sequence[Partition]) -> None:
         results = await asyncio.gather(*(partition.settle() for partition in partitions), return_exceptions=True)
@@ -234,10 +244,11 @@ class Member:
         checkpoint = Checkpoint(self._settings, self._consumer, number, self._link, self._metrics)
         return Partition(number, count, checkpoint, self._metrics)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -15,7 +15,6 @@ Measured on one core of a small machine, thirteen fields: 2.7 µs a ping, of whi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -25,14 +24,14 @@ from msgspec.structs import astuple
 from pydantic import TypeAdapter
 
 from telematics.instants import parse_rfc3339
-from telematics.model import Ping, VehicleId
+from telematics.model import PING_FIELDS, Ping, VehicleId
 from telematics.wire.documents import to_document
 from telematics.wire.reasons import Reject, RejectReason, reject
 from telematics.wire.strict import MAX_BYTES, load_object, validate
 from telematics.wire.structs import struct_of
 
 PING = TypeAdapter(Ping)
-PING_FIELDS = frozenset(field.name for field in fields(Ping))
+_FIELDS = frozenset(PING_FIELDS)
 
 # The pattern of an id is as much work as all the rest: each is held against it once.
 _REPORT: Decoder[Any] = Decoder(struct_of(Ping, unchecked={"vehicle_id"}))
@@ -81,15 +80,15 @@ def read_strictly(value: bytes | None) -> tuple[Ping | Reject, int]:
     if isinstance(document, Reject) or value is None:
         return document, 0  # type: ignore[return-value]
     ping = validate(PING, value)
-    if PING_FIELDS.issuperset(document) or isinstance(ping, Reject):
+    if _FIELDS.issuperset(document) or isinstance(ping, Reject):
         return ping, 0
-    return ping, len(document.keys() - PING_FIELDS)
+    return ping, len(document.keys() - _FIELDS)
 
 
 def ping_of_document(document: Mapping[str, Any]) -> Ping | Reject:
     """The ping in a plain JSON object that a dialect has put together. Never raises."""
     try:
-        value = orjson.dumps({name: document[name] for name in document.keys() & PING_FIELDS})
+        value = orjson.dumps({name: document[name] for name in document.keys() & _FIELDS})
     except orjson.JSONEncodeError as error:
         deep = "recursion" in str(error).lower()
         return reject(RejectReason.TOO_DEEP if deep else RejectReason.NOT_UTF8, f"a field cannot be read: {error}")

@@ -51,7 +51,13 @@ def _go(truck: Truck, km: float) -> None:
 
 
 def _sibling(truck: Truck, device: Device) -> Truck:
-    other = Truck(truck.vehicle_id, km=truck.km, start_s=truck.now_s, device=device, satellites=7)
+    other = Truck(
+        truck.vehicle_id,
+        km=truck.km,
+        start_s=truck.now_s,
+        device=device,
+        **{**truck.fields, "satellites": truck.fields["satellites"] and 7},
+    )
     other.sent = truck.sent
     return other
 
@@ -179,6 +185,14 @@ def towed_tracker(truck: Truck) -> None:
         truck.flag(truck.every_s, kmh=72.0, odometer_km=max(0.0, moved_km - 6.0))
 
 
+def forged(truck: Truck) -> None:
+    """The odometer runs while positions stand, over round kilometres too; then both agree."""
+    _go(truck, 83)
+    for number in range(80):
+        truck.flag(truck.every_s, odometer_km=103.0 + number * 0.3)
+    truck.drive(86)
+
+
 def parked(truck: Truck) -> None:
     """Off for a while, drifting, at the yard."""
     _go(truck, 5)
@@ -202,6 +216,7 @@ ACTS: tuple[Callable[[Truck], None], ...] = (
     uncoupled,
     jump,
     towed_tracker,
+    forged,
     parked,
 )
 
@@ -267,6 +282,16 @@ def trip_of(vehicle_id: str, effective_at: int | None) -> Trip:
     return Trip(vehicle_id, effective_at, Vehicle(tags=("hazmat",)), TripPlan(id=f"trip-{vehicle_id}", stops=(stop,)))
 
 
+TELLING: tuple[dict[str, Any], ...] = (
+    {},
+    {"interval_s": None, "hdop": 1.5},
+    {"satellites": None, "accuracy_m": 8.0},
+    {"ignition": None, "power_v": 13.6},
+    {"odometer_km": 500.0},
+)
+"""What a truck's device tells with every ping, beside what every device does."""
+
+
 @st.composite
 def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3, dirty: bool = True) -> Stream:
     """Some vehicles, each through some acts, more or less dirty, with or without ticks."""
@@ -280,7 +305,10 @@ def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3, dirty: bo
     trips: list[Trip] = []
     for number, acts in enumerate(lives):
         first = Device.TRAILER if random.random() < 0.1 else Device.TRACTOR
-        truck = Truck(f"V{number}", every_s=random.choice([10, 10, 30, 60]), km=16, start_s=random.randrange(0, 60))
+        every_s = random.choice([10, 10, 30, 60])
+        tells = random.choice(TELLING)
+        fields = {**tells, "interval_s": float(every_s)} if "interval_s" in tells else tells
+        truck = Truck(f"V{number}", every_s=every_s, km=16, start_s=random.randrange(0, 60), **fields)
         _sibling(truck, first).send()
         truck.wait(7).drive(18)
         for act in acts:

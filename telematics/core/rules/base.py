@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from telematics.core.facts import Facts, Scope
-    from telematics.core.screen import PlainFixes
+    from telematics.core.plain import NotedFix, PlainFixes
     from telematics.core.state import VehicleState
 
 
@@ -118,8 +118,11 @@ class NotingRule(PlainFixRule, Protocol):
     def notes(self, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
         """At which."""
 
-    def note(self, facts: Facts, odometer_km: float) -> None:
-        """File it, as `on_facts` would: the fix is the vehicle's last, the odometer was told with it."""
+    def note(self, state: VehicleState, fix: NotedFix) -> tuple[float, ...]:
+        """File it, as `on_facts` would, and give what is to be watched from now on.
+
+        The state itself may not have come as far as the fix.
+        """
 
 
 class SilenceRule(PlainFixRule, Protocol):

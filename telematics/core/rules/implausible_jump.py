@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from telematics.core.facts import Facts, Scope
-    from telematics.core.screen import PlainFixes
-    from telematics.core.state import FixPoint
+    from telematics.core.plain import NotedFix, PlainFixes
+    from telematics.core.state import FixPoint, VehicleState
 
 JUMP, ODOMETER = "position", "odometer"
 _NO_BASE = (float("nan"),) * 5
@@ -101,10 +101,18 @@ class ImplausibleJump:
         rounds, before = fixes.odometer_km // self._round_km, watched[:, 0] // self._round_km
         return np.asarray((rounds != before) & ~np.isnan(rounds), dtype=bool)
 
-    def note(self, facts: Facts, odometer_km: float) -> None:
-        fix = facts.state.fix
-        if fix is not None:
-            facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, fix.ts, True])
+    def note(self, state: VehicleState, fix: NotedFix) -> tuple[float, ...]:
+        base = state.memory[self.id, ODOMETER]
+        driven_m = (fix.odometer_km - base[0]) * 1000.0
+        straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
+        stood = fix.stands and state.anchor is not None and state.anchor.ts <= base[3]
+        known = base[4] or self._agrees(driven_m, straight_m, stood=stood)
+        state.memory[self.id, ODOMETER] = [fix.odometer_km, fix.lon, fix.lat, fix.ts, known]
+        may_agree = not fix.stands and (self.id, ODOMETER) not in state.episodes
+        return fix.odometer_km, fix.lon, fix.lat, may_agree
+
+    def _agrees(self, driven_m: float, straight_m: float, *, stood: bool) -> bool:
+        return not stood and driven_m >= (1 - self.params.difference) * straight_m
 
     def _on_jump(self, facts: Facts) -> None:
         state, ping = facts.state, facts.ping
@@ -130,10 +138,11 @@ class ImplausibleJump:
         # The straight line is the least the truck has driven; the stay within the stop radius the most it has not.
         straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
         begin_anew = rounded = odometer_km // self._round_km != base[0] // self._round_km
+        # A fix outside the stay may be drift, or the first of the way on: the next one tells whether the stay is over.
+        stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
+        agrees = self._agrees(driven_m, straight_m, stood=stood and facts.stopped_s > 0)
         if max(straight_m, driven_m) >= self.params.compare_over_m:
-            stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
-            # A fix outside the stay may be drift, or the first of the way on: the next one tells whether the stay is over.
-            if driven_m < (1 - self.params.difference) * straight_m or (stood and facts.stopped_s):
+            if not agrees:
                 begin_anew = True
                 facts.raise_(
                     self,
@@ -152,7 +161,9 @@ class ImplausibleJump:
                 begin_anew = True
                 facts.clear(self, ODOMETER, event_time=facts.ts, reason="odometer and positions agree")
         if begin_anew:
-            facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, facts.ts, rounded or base[4]])
+            # What disagreed before a round kilometre was passed may have begun before a rebuild's window.
+            known = base[4] or (rounded and agrees)
+            facts.remember(self, ODOMETER, [odometer_km, fix.lon, fix.lat, facts.ts, known])
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

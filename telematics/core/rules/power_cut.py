@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from telematics.core.facts import Facts, Scope
-    from telematics.core.screen import PlainFixes
+    from telematics.core.plain import PlainFixes
 
 WORKSHOPS = frozenset({FenceKind.WORKSHOP})
 DEPOTS = frozenset({FenceKind.DEPOT})

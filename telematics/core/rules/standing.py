@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from telematics.core.facts import Facts, Scope
-    from telematics.core.screen import PlainFixes
+    from telematics.core.plain import PlainFixes
     from telematics.core.state import Anchor, FixPoint
 
 NEVER = float("inf")

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from telematics.core.engine import MonitorEngine
+from telematics.core.rules.implausible_jump import ImplausibleJump
 from telematics.core.screen import Screen
 from telematics.core.state import VehicleState
 from telematics.core.surroundings import Surroundings
-from tests.support.generator import Coverage, Stream, run, streams
+from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
+from tests.support.places import INDEX
+from tests.support.story import in_order
+from tests.support.truck import Truck
 
 
 def _listen(*_said: Any) -> None:
@@ -56,7 +61,7 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
             thorough.setattr(Screen, "pass_plain", _none)
             thorough.setattr(Surroundings, "settle", _unsettled)
             slow = stream.engine()
-            slow.tracer = _listen
+            slow.trace(_listen)
             expected = run(slow, stream.inputs)
         assert came.encoded() == expected.encoded()
         assert came.counts == expected.counts
@@ -65,3 +70,29 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     law()
     coverage.require()
     assert min(spared[name] for name in ("plain", "settled", "leaving")) > 0, f"a shortcut was never taken: {spared}"
+
+
+def test_an_odometer_that_runs_at_a_stand_is_compared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shortcut files round kilometres, but never takes a stand of many kilometres for agreement."""
+    trucks = [Truck(f"V{number}", km=83 + number / 50, every_s=10, interval_s=10.0) for number in range(20)]
+    for number, truck in enumerate(trucks):
+        truck.drive(83.8 + number / 50, odometer_km=101.0)
+        for ping in range(120):
+            truck.flag(10, odometer_km=102.0 + number / 4 + ping * 0.3)
+    inputs = in_order([sent for truck in trucks for sent in truck.sent])
+    noted = 0
+    filing = ImplausibleJump.note
+
+    def note(*of: Any) -> tuple[float, ...]:
+        nonlocal noted
+        noted += of[2].stands
+        return filing(*of)
+
+    monkeypatch.setattr(ImplausibleJump, "note", note)
+    quick, slow = MonitorEngine(INDEX, RULE_SET), MonitorEngine(INDEX, RULE_SET)
+    slow.trace(_listen)
+    cuts = range(0, len(inputs), 40)
+    came, expected = run(quick, inputs, cuts), run(slow, inputs, cuts)
+    assert came.encoded() == expected.encoded()
+    assert json.dumps(quick.snapshot()) == json.dumps(slow.snapshot())
+    assert noted > 0

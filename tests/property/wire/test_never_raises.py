@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telematics.model import Alert, Ping, Trip
+from telematics.model import PING_FIELDS, Alert, Ping, Trip
 from telematics.wire.alerts import decode_alert
 from telematics.wire.deadletters import DeadLetter, from_dead_letter, to_dead_letter
 from telematics.wire.dialects import DIALECTS, DialectName
 from telematics.wire.dialects.traccar import decode_traccar
-from telematics.wire.pings import PING_FIELDS, decode_ping
+from telematics.wire.pings import decode_ping
 from telematics.wire.reasons import Reject
 from telematics.wire.records import decode_records
 from telematics.wire.ticks import check_tick

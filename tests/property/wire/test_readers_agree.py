@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telematics import instants
-from telematics.model import Device, DeviceEvent, Fix
+from telematics.model import PING_FIELDS, Device, DeviceEvent, Fix
 from telematics.wire import pings as wire
-from telematics.wire.pings import PING_FIELDS, encode_ping, read_ping, read_strictly
+from telematics.wire.pings import encode_ping, read_ping, read_strictly
 from telematics.wire.strict import MAX_BYTES
 from tests.support.strategies import LAW, pings
 

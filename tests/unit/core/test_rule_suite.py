@@ -164,7 +164,7 @@ def test_it_tells_explain_what_it_concluded(rule: type[Rule]) -> None:
     def note(_vehicle: str, _at: int, rule_id: str, _subject: str, verdict: Verdict, _details: object) -> None:
         noted[rule_id, verdict] += 1
 
-    engine.tracer = note
+    engine.trace(note)
     told = _of(rule, run(engine, _day().inputs).alerts)
     assert told == _of(rule, _told())
     raised = [alert for alert in told if alert.event in {AlertEvent.RAISED, AlertEvent.ESCALATED}]

@@ -61,7 +61,8 @@ def test_without_fences_nothing_is_hit() -> None:
 def test_no_points_have_no_hits() -> None:
     """An empty batch is a batch."""
     matches = FenceIndex([YARD]).match(np.array([]), np.array([]))
-    assert (len(matches), matches.starts, matches.fences, matches.inside) == (0, [0], [], [])
+    columns = (matches.starts, matches.fences, matches.inside)
+    assert (len(matches), *(column.tolist() for column in columns)) == (0, [0], [], [])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

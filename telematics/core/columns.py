@@ -1,0 +1,202 @@
+"""What the screen compares, as a table with a row a vehicle, and the plain fixes that the states do not hold yet.
+
+Two directions, and a vehicle is in one of them at a time. The engine touches a state: its row is written anew before the
+screen looks at it again. The screen passes fixes: they are in the table and in the log, and `settle` brings the state up
+to date before anybody looks at it.
+"""
+
+from __future__ import annotations
+
+from math import inf, isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from telematics.core.facts import Facts
+from telematics.core.inputs import DEVICES
+from telematics.core.motion import LONGEST_GAP_S
+from telematics.core.state import RING_FIXES, Anchor, FixPoint, VehicleState
+from telematics.core.timers import grown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from telematics.core.facts import Scope
+    from telematics.core.plain import PlainFixes
+    from telematics.core.rulebook import Rulebook
+    from telematics.core.rules.base import PlainFixRule
+    from telematics.core.state import Fleet
+    from telematics.core.surroundings import Hits
+
+    Floats = NDArray[np.float64]
+    Slots = NDArray[np.intp]
+    Mask = NDArray[np.bool_]
+
+# The columns of the table; those that the rules watch follow.
+(
+    LAST_TS,
+    FIX_TS,
+    LON,
+    LAT,
+    HEARD_AT,
+    INTERVAL_S,
+    OLDEST_GAP_S,
+    OLDER_GAP_S,
+    GAP_S,
+    MOVED_TS,
+    IGNITION,
+    SATELLITES,
+    PLACE,
+    SETTLED_UNTIL,
+    DEVICE,
+    STANDS,
+    DUE,
+) = range(17)
+_OWN = 17
+_GAPS = slice(OLDEST_GAP_S, GAP_S + 1)
+_BLANK = float("nan")
+_new = tuple.__new__  # a named tuple's own constructor takes twice as long
+_DEPTH = RING_FIXES + 1  # the ring, and the one whose time is the latest forgotten
+
+
+class Columns:
+    """The vehicles of a fleet, one by slot. A row that is not ready for the shortcut holds NaN: equal to nothing."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        fleet: Fleet,
+        rules: Rulebook,
+        key: Callable[[Hits | None], float],
+    ) -> None:
+        self._fleet = fleet
+        self._moving_kmh = scope.motion.moving_kmh
+        self._silences = rules.silences
+        self._key = key
+        self.watched: dict[PlainFixRule, slice] = {}
+        """Which columns are whose."""
+        width = _OWN
+        for rule in rules.of_plain_fixes:
+            self.watched[rule] = slice(width, width + rule.watches)
+            width += rule.watches
+        self._remembering = frozenset(rule.id for rule in self.watched)
+        self._blank = (_BLANK,) * width
+        self.table = np.full((0, width), _BLANK)
+        self._touched: dict[int, VehicleState] = {}
+        self._facts = Facts(scope, VehicleState(""), 0, 0, 0)  # one for all rows: making it costs as much as filling it
+        # The last plain fixes of each vehicle in a circle, and how many there were since its state was settled.
+        self._log = np.full((0, _DEPTH, 5), _BLANK)
+        self._logged = np.zeros(0)
+        self._logged_of = self._logged.data
+
+    def touch(self, state: VehicleState) -> None:
+        """Somebody is about to look at a state, and perhaps to change it."""
+        self._touched[state.slot] = state
+        if state.slot < len(self._logged_of) and self._logged_of[state.slot]:
+            self._settle(state)
+
+    def renew(self) -> None:
+        """Write the rows of the vehicles that were touched."""
+        slots = len(self._fleet.by_slot)
+        if slots > len(self.table):
+            self.table = grown(self.table, slots, _BLANK)
+            self._log = grown(self._log, slots, _BLANK)
+            self._logged = grown(self._logged, slots, 0.0)
+            self._logged_of = self._logged.data
+        if self._touched:
+            self.table[list(self._touched)] = [self._row(state) for state in self._touched.values()]
+            self._touched.clear()
+
+    def pass_by(self, slots: Slots, fixes: PlainFixes, accuracy_m: Floats, good: Mask, first: Mask) -> None:
+        """Take in the good ones of fixes that are sorted by vehicle and then as they came; each vehicle's first lead."""
+        table, log = self.table, self._log
+        slot, ts = slots[good], fixes.ts[good]
+        # How many of the vehicle's come before each: all before it, less all before the vehicle's first.
+        rank = np.arange(len(slot))
+        begins = first[good]
+        rank -= rank[begins][np.cumsum(begins) - 1]
+        where = (self._logged[slot] + rank) % _DEPTH
+        columns = (fixes.ts, fixes.lon, fixes.lat, accuracy_m, fixes.speed_kmh)
+        log[slot, where.astype(np.intp)] = np.column_stack([column[good] for column in columns])
+        newest = np.append(begins[1:], True) if len(begins) else begins
+        moving = fixes.speed_kmh[good] > self._moving_kmh
+        table[slot[moving], MOVED_TS] = ts[moving]  # of several the last one counts, as always in numpy
+        last = np.flatnonzero(good)[newest]
+        slot = slot[newest]
+        self._logged[slot] += rank[newest] + 1
+        table[slot, LAST_TS] = table[slot, FIX_TS] = fixes.ts[last]
+        table[slot, HEARD_AT] = fixes.at[last]
+        table[slot, INTERVAL_S] = fixes.interval_s[last]
+        on = ~fixes.stands[last]
+        table[slot[on], LON], table[slot[on], LAT] = fixes.lon[last][on], fixes.lat[last][on]
+        learning = fixes.learned_s[last] <= LONGEST_GAP_S
+        learner = slot[learning]
+        table[learner, OLDEST_GAP_S:GAP_S] = table[learner, OLDER_GAP_S : GAP_S + 1]
+        table[learner, GAP_S] = fixes.learned_s[last][learning]
+
+    def _settle(self, state: VehicleState) -> None:
+        """Put into a state what was passed by."""
+        slot, device, ring = state.slot, state.device, state.ring
+        row = self.table[slot, :_OWN].tolist()
+        count = int(self._logged_of[slot])
+        self._logged_of[slot] = 0
+        if count <= _DEPTH:
+            told = self._log[slot, :count].tolist()
+        else:
+            told = np.roll(self._log[slot], -(count % _DEPTH), axis=0).tolist()
+        ring += [_new(FixPoint, (int(ts), *rest)) for ts, *rest in told]
+        if len(ring) > RING_FIXES:
+            device.floor = max(device.floor, ring[-_DEPTH].ts)
+            del ring[:-RING_FIXES]
+        fix = state.fix = ring[-1]
+        state.moved_ts = int(row[MOVED_TS])
+        device.last_ts, device.heard_at = int(row[LAST_TS]), int(row[HEARD_AT])
+        device.interval_s = row[INTERVAL_S]
+        device.gaps_s = tuple([gap for gap in row[_GAPS] if not isnan(gap)])
+        if not row[STANDS]:
+            state.anchor = Anchor(fix.ts, fix.lon, fix.lat, fix.ts > state.first_ts)
+
+    def _row(self, state: VehicleState) -> tuple[float, ...]:
+        fix, anchor, device = state.fix, state.anchor, state.device
+        if (
+            fix is None
+            or anchor is None
+            or state.settled_in is None
+            or state.ring[-1].ts != fix.ts
+            or state.suspects
+            or not state.remembering <= self._remembering
+            or (device.astray and max(device.astray) > device.last_ts)
+        ):
+            return self._blank
+        watched: list[float] = []
+        facts = self._facts
+        facts.state, facts.ts, facts.stopped_s = state, fix.ts, (fix.ts - anchor.ts) / 1000.0
+        for rule in self.watched:
+            numbers = rule.watch(facts)
+            if numbers is None:
+                return self._blank
+            watched += numbers
+        due = inf
+        for key, when in state.deadlines.items():
+            if when < due and key[0] not in self._silences:
+                due = when
+        return (
+            device.last_ts,
+            fix.ts,
+            anchor.lon,
+            anchor.lat,
+            device.heard_at,
+            device.interval_s,
+            *(_BLANK, _BLANK, _BLANK, *device.gaps_s)[-3:],
+            state.moved_ts,
+            _BLANK if state.ignition is None else state.ignition,
+            device.reports_satellites,
+            self._key(state.settled_in),
+            state.settled_until,
+            DEVICES[state.primary],
+            anchor.ts < fix.ts,
+            due,
+            *watched,
+        )

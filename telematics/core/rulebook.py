@@ -1,0 +1,44 @@
+"""The rules in force: those of the registry that are enabled, with their parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from telematics.core.rules import RULES
+from telematics.core.rules.base import PlainFixRule, Rule, SilenceRule, Trigger
+
+if TYPE_CHECKING:
+    from telematics.core.facts import Facts
+    from telematics.core.params import RuleSet
+
+
+class Rulebook:
+    """By id, in the order in which they are asked."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.by_id: dict[str, Rule] = {}
+        for rule in RULES:
+            params = getattr(rules, rule.id)
+            if params.enabled:
+                self.by_id[rule.id] = rule(params)
+        self.silences = {rule.id: cast("SilenceRule", rule) for rule in self.by_id.values() if hasattr(rule, "due")}
+        self.of_plain_fixes = [
+            cast("PlainFixRule", rule)
+            for rule in self.by_id.values()
+            if rule.triggers & Trigger.PLAIN or hasattr(rule, "watches")
+        ]
+        self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
+
+    def ask(self, facts: Facts) -> None:
+        """Show the facts to each rule that they can concern."""
+        remembering = facts.state.remembering
+        key = (facts.triggers, remembering)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = tuple(
+                rule
+                for rule in self.by_id.values()
+                if rule.triggers & facts.triggers or (rule.triggers & Trigger.MEMORY and rule.id in remembering)
+            )
+        for rule in asked:
+            rule.on_facts(facts)

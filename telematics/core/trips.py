@@ -1,0 +1,39 @@
+"""The trips of a partition's vehicles: those in force, and those whose time has not come."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from telematics.model import Trip
+
+
+class Trips:
+    """A heap of the coming ones; of equal instants the one that came first is first."""
+
+    def __init__(self) -> None:
+        self.in_force: dict[str, Trip] = {}
+        self.next_at: float = inf
+        """When the next one takes effect (arrival clock, ms)."""
+        self._coming: list[tuple[int, int, Trip]] = []
+        self._count = 0
+
+    def put(self, trip: Trip, effective_at: int) -> None:
+        """A trip that takes effect later."""
+        self._count += 1
+        heappush(self._coming, (effective_at, self._count, trip))
+        self.next_at = self._coming[0][0]
+
+    def pop(self) -> Trip:
+        """The next one."""
+        trip = heappop(self._coming)[2]
+        self.next_at = self._coming[0][0] if self._coming else inf
+        return trip
+
+    def vehicles_until(self, at: int) -> frozenset[str]:
+        """The vehicles whose trips take effect by then."""
+        if self.next_at > at:
+            return frozenset()
+        return frozenset(trip.vehicle_id for effective_at, _, trip in self._coming if effective_at <= at)
