@@ -185,14 +185,6 @@ def towed_tracker(truck: Truck) -> None:
         truck.flag(truck.every_s, kmh=72.0, odometer_km=max(0.0, moved_km - 6.0))
 
 
-def forged(truck: Truck) -> None:
-    """The odometer runs while positions stand, over round kilometres too; then both agree."""
-    _go(truck, 83)
-    for number in range(80):
-        truck.flag(truck.every_s, odometer_km=103.0 + number * 0.3)
-    truck.drive(86)
-
-
 def parked(truck: Truck) -> None:
     """Off for a while, drifting, at the yard."""
     _go(truck, 5)
@@ -216,7 +208,6 @@ ACTS: tuple[Callable[[Truck], None], ...] = (
     uncoupled,
     jump,
     towed_tracker,
-    forged,
     parked,
 )
 
@@ -285,9 +276,8 @@ def trip_of(vehicle_id: str, effective_at: int | None) -> Trip:
 TELLING: tuple[dict[str, Any], ...] = (
     {},
     {"interval_s": None, "hdop": 1.5},
-    {"satellites": None, "accuracy_m": 8.0},
-    {"ignition": None, "power_v": 13.6},
-    {"odometer_km": 500.0},
+    {"accuracy_m": 8.0},
+    {"power_v": 13.6},
 )
 """What a truck's device tells with every ping, beside what every device does."""
 
