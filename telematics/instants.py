@@ -7,38 +7,22 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from telematics.memo import Memo
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 
-# What follows the second as nearly every device sends it, in ms: `Z`, or `.000Z` to `.999Z`.
-_ENDS = {"Z": 0} | {f".{ms:03}Z": ms for ms in range(1000)}
-# The seconds read so far. A plain dictionary: one that forgets its oldest entries costs twice as much to ask.
-_SECONDS: dict[str, int] = {}
-_SECONDS_KNOWN = 20_000
-
-
 def parse_rfc3339(text: Any) -> int:
     """Milliseconds of an RFC 3339 text; sub-millisecond digits are cut. Raises ValueError otherwise."""
     if type(text) is str:
         # Two look-ups, as nearly every ping is of a second that another is of; what is not found is read in full.
-        try:
-            return _SECONDS[text[:19]] + _ENDS[text[19:]]
-        except KeyError:
-            if text[19:] in _ENDS:
-                return _second_ms(text[:19]) + _ENDS[text[19:]]
+        end = _ENDS.get(text[19:])
+        if end is not None:
+            return _SECONDS[text[:19]] + end
     return _parse(text)
-
-
-def _second_ms(text: str) -> int:
-    """Milliseconds of the second that a text such as `2026-01-28T15:22:00` begins; it is known from now on."""
-    ms = _parse(text + "Z")
-    if len(_SECONDS) >= _SECONDS_KNOWN:
-        _SECONDS.clear()
-    _SECONDS[text] = ms
-    return ms
 
 
 def _parse(text: Any) -> int:
@@ -67,9 +51,18 @@ def _parse(text: Any) -> int:
 
 def format_rfc3339(ms: int) -> str:
     """RFC 3339 in UTC with three decimals, such as 2026-01-28T15:22:00.000Z."""
-    at = _EPOCH + ms * _MS
-    # Not strftime: its %Y does not pad years before 1000.
-    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return _SECOND_TEXTS[ms // 1000] + _END_TEXTS[ms % 1000]
+
+
+# What follows the second as nearly every device sends it, in ms: `Z`, or `.000Z` to `.999Z`.
+_END_TEXTS = [f".{ms:03}Z" for ms in range(1000)]
+_ENDS = {"Z": 0} | {text: ms for ms, text in enumerate(_END_TEXTS)}
+# Milliseconds of the second that a text such as `2026-01-28T15:22:00` begins, and the other way round.
+_SECONDS: Memo[str, int] = Memo(lambda text: _parse(text + "Z"), 20_000)
+# Not strftime: its %Y does not pad years before 1000.
+_SECOND_TEXTS: Memo[int, str] = Memo(
+    lambda second: (_EPOCH + timedelta(seconds=second)).isoformat().removesuffix("+00:00"), 20_000
+)
 
 
 Instant = Annotated[

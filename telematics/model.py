@@ -1,8 +1,8 @@
 """The values that cross every seam of the product: pings in, alerts out, trips beside them.
 
-Every class here is a slotted dataclass, frozen but for `Ping`; none is ever changed once it is made. Their field annotations carry the limits of the wire format
-(`docs/wire.md`), so that `telematics.wire` validates and describes (JSON Schema) exactly these classes and no
-second definition exists.
+Every class here is a slotted dataclass, frozen but for `Ping`; none is ever changed once it is made. Their field
+annotations carry the limits of the wire format (`docs/wire.md`), so that `telematics.wire` validates and describes
+(JSON Schema) exactly these classes and no second definition exists.
 
 Instants are integers: milliseconds since 1970-01-01T00:00:00Z, in fields named `ts`, `arrival` or ending in
 `_at` and `_start`. On the wire they are RFC 3339 strings.

@@ -54,9 +54,9 @@ async def _partitioner(settings: Settings, partitions: int) -> Diagnosis:
         begins, ends = await reader.begins(), await reader.ends()
         reader.seek({number: max(begins[number], ends[number] - _SAMPLE) for number in reader.partitions})
         async for number, records in reader.until(ends):
-            keyed = [record for record in records if record.key is not None]
+            keyed = [(record.key, record) for record in records if record.key is not None]
             looked_at += len(keyed)
-            astray += [record for record in keyed if partition_of(record.key or b"", partitions) != number]
+            astray += [record for key, record in keyed if partition_of(key, partitions) != number]
     if not looked_at:
         return Diagnosis("partitioner", ok=True, seen="no pings to look at yet")
     if not astray:

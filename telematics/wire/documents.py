@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from math import isfinite
 from operator import attrgetter
 from typing import Any, get_args, get_type_hints
@@ -35,7 +35,7 @@ def to_document(value: Any, *, sparse: bool) -> dict[str, Any]:
         if inner is None:
             continue
         if instant:
-            document[name] = _second(inner // 1000) + _MILLISECONDS[inner % 1000]
+            document[name] = format_rfc3339(inner)
         elif type(inner) is float:
             document[name] = round(inner, places) + 0.0 if isfinite(inner) else None
         elif type(inner) is not int:
@@ -78,12 +78,3 @@ def _default(field: Field[Any]) -> Any:
         return field.default_factory()
     # MISSING equals nothing a field can hold: a required field is never left out.
     return field.default
-
-
-# Nearly all that is written together lies in the same few seconds.
-@lru_cache(maxsize=4096)
-def _second(second: int) -> str:
-    return format_rfc3339(second * 1000)[:-4]
-
-
-_MILLISECONDS = [f"{ms:03}Z" for ms in range(1000)]

@@ -15,6 +15,7 @@ Measured on one core of a small machine, thirteen fields: 2.7 µs a ping, of whi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ from msgspec.structs import astuple
 from pydantic import TypeAdapter
 
 from telematics.instants import parse_rfc3339
+from telematics.memo import Memo
 from telematics.model import PING_FIELDS, Ping, VehicleId
 from telematics.wire.documents import to_document
 from telematics.wire.reasons import Reject, RejectReason, reject
@@ -35,9 +37,7 @@ _FIELDS = frozenset(PING_FIELDS)
 
 # The pattern of an id is as much work as all the rest: each is held against it once.
 _REPORT: Decoder[Any] = Decoder(struct_of(Ping, unchecked={"vehicle_id"}))
-_VEHICLE_ID = TypeAdapter(VehicleId)
-_IDS: set[str] = set()
-_IDS_KNOWN = 131_072
+_IDS: Memo[str, str] = Memo(partial(TypeAdapter(VehicleId).validate_python, strict=True), 131_072)
 
 
 def decode_ping(value: bytes | None) -> Ping | Reject:
@@ -59,19 +59,10 @@ def read_regular(values: Sequence[bytes]) -> list[tuple[Any, ...]] | None:
         reports = list(map(_REPORT.decode, values))
         for report in reports:
             report.ts = parse_rfc3339(report.ts)
-            if report.vehicle_id not in _IDS:
-                _check_id(report.vehicle_id)
+            report.vehicle_id = _IDS[report.vehicle_id]
     except (DecodeError, ValueError, RecursionError):
         return None
     return list(map(astuple, reports))
-
-
-def _check_id(vehicle_id: str) -> None:
-    """Raises ValueError for an id that is none; one that is, is known from now on."""
-    _VEHICLE_ID.validate_python(vehicle_id, strict=True)
-    if len(_IDS) >= _IDS_KNOWN:
-        _IDS.clear()
-    _IDS.add(vehicle_id)
 
 
 def read_strictly(value: bytes | None) -> tuple[Ping | Reject, int]:

@@ -55,7 +55,7 @@ class Rejected:
     reject: Reject
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded batch: inputs for the engine, refusals, and how many fields nobody knew."""
 
@@ -66,42 +66,43 @@ class Decoded:
 
 def decode_records(records: Sequence[Record], partition: int, partitions: int) -> Decoded:
     """Decode records of one partition, in log order, of a topic of `partitions` partitions. Never raises on bytes."""
-    rows: list[tuple[Any, ...] | None] = []
-    decoded = Decoded(Batch([], [], Pings(rows)), [], 0)
+    decoding = _Decoding(partition, partitions)
     for start in range(0, len(records), _AT_ONCE):
-        _decode(records[start : start + _AT_ONCE], partition, partitions, decoded, rows)
-    return decoded
+        decoding.add(records[start : start + _AT_ONCE])
+    return Decoded(
+        Batch(decoding.offsets, decoding.arrivals, Pings(decoding.rows)), decoding.rejects, decoding.unknown_fields
+    )
 
 
-def _decode(
-    records: Sequence[Record],
-    partition: int,
-    partitions: int,
-    decoded: Decoded,
-    rows: list[tuple[Any, ...] | None],
-) -> None:
-    """Add what is in the records, and the pings' fields to `rows`: at once if they are regular, else half by half."""
-    batch = decoded.batch
-    regular = _regular(records, partition, partitions)
-    if regular is not None:
-        batch.offsets.extend([record.offset for record in records])
-        batch.arrivals.extend([record.timestamp for record in records])
-        rows.extend(regular)
-        return
-    if len(records) > 1:
-        half = len(records) // 2
-        _decode(records[:half], partition, partitions, decoded, rows)
-        _decode(records[half:], partition, partitions, decoded, rows)
-        return
-    [record] = records
-    result, unknown = _decode_one(record, partition, partitions)
-    if isinstance(result, Reject):
-        decoded.rejects.append(Rejected(record, result))
-        return
-    decoded.unknown_fields += unknown
-    batch.offsets.append(record.offset)
-    batch.arrivals.append(record.timestamp)
-    rows.append(None if result is None else fields_of(result))
+class _Decoding:
+    """What came of the records so far."""
+
+    def __init__(self, partition: int, partitions: int) -> None:
+        self.offsets: list[int] = []
+        self.arrivals: list[int] = []
+        self.rows: list[tuple[Any, ...] | None] = []
+        self.rejects: list[Rejected] = []
+        self.unknown_fields = 0
+        self._place = (partition, partitions)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """All at once if they are regular, else half by half."""
+        rows: Sequence[tuple[Any, ...] | None] | None = _regular(records, *self._place)
+        if rows is None:
+            if len(records) > 1:
+                half = len(records) // 2
+                self.add(records[:half])
+                self.add(records[half:])
+                return
+            result, unknown = _decode_one(records[0], *self._place)
+            if isinstance(result, Reject):
+                self.rejects.append(Rejected(records[0], result))
+                return
+            self.unknown_fields += unknown
+            rows = [None if result is None else fields_of(result)]
+        self.offsets += [record.offset for record in records]
+        self.arrivals += [record.timestamp for record in records]
+        self.rows += rows
 
 
 def _regular(records: Sequence[Record], partition: int, partitions: int) -> list[tuple[Any, ...]] | None:
