@@ -19,9 +19,10 @@ def parse_rfc3339(text: Any) -> int:
     """Milliseconds of an RFC 3339 text; sub-millisecond digits are cut. Raises ValueError otherwise."""
     if type(text) is str:
         # Two look-ups, as nearly every ping is of a second that another is of; what is not found is read in full.
-        end = _ENDS.get(text[19:])
-        if end is not None:
-            return _SECONDS[text[:19]] + end
+        try:
+            return _ENDS[text[19:]] + _SECONDS[text[:19]]
+        except KeyError:
+            pass
     return _parse(text)
 
 

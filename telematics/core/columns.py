@@ -54,11 +54,17 @@ if TYPE_CHECKING:
     STANDS,
     DUE,
 ) = range(17)
-_OWN = 17
+_OWN = DUE + 1
 _GAPS = slice(OLDEST_GAP_S, GAP_S + 1)
 _BLANK = float("nan")
 _new = tuple.__new__  # a named tuple's own constructor takes twice as long
 _DEPTH = RING_FIXES + 1  # the ring, and the one whose time is the latest forgotten
+
+
+def of_first(column: NDArray[np.int64], first: Mask) -> NDArray[np.int64]:
+    """For each row of a column in groups what the group's first row holds; `first` marks where groups begin."""
+    spread: NDArray[np.int64] = column[first][np.cumsum(first) - 1]
+    return spread
 
 
 class Columns:
@@ -71,7 +77,7 @@ class Columns:
         rules: Rulebook,
         key: Callable[[Hits | None], float],
     ) -> None:
-        self._fleet = fleet
+        self.fleet = fleet
         self._moving_kmh = scope.motion.moving_kmh
         self._silences = rules.silences
         self._key = key
@@ -88,38 +94,45 @@ class Columns:
         self._facts = Facts(scope, VehicleState(""), 0, 0, 0)  # one for all rows: making it costs as much as filling it
         # The last plain fixes of each vehicle in a circle, and how many there were since its state was settled.
         self._log = np.full((0, _DEPTH, 5), _BLANK)
-        self._logged = np.zeros(0)
+        self._logged = np.zeros(0, dtype=np.int64)
         self._logged_of = self._logged.data
 
     def touch(self, state: VehicleState) -> None:
-        """Somebody is about to look at a state, and perhaps to change it."""
+        """Somebody is about to change a state."""
+        self.settle(state)
         self._touched[state.slot] = state
+
+    def settle(self, state: VehicleState) -> None:
+        """Somebody is about to look at a state: put into it what was passed by."""
         if state.slot < len(self._logged_of) and self._logged_of[state.slot]:
-            self._settle(state)
+            self._catch_up(state)
 
     def renew(self) -> None:
         """Write the rows of the vehicles that were touched."""
-        slots = len(self._fleet.by_slot)
+        slots = len(self.fleet.by_slot)
         if slots > len(self.table):
             self.table = grown(self.table, slots, _BLANK)
             self._log = grown(self._log, slots, _BLANK)
-            self._logged = grown(self._logged, slots, 0.0)
+            self._logged = grown(self._logged, slots, 0)
             self._logged_of = self._logged.data
         if self._touched:
             self.table[list(self._touched)] = [self._row(state) for state in self._touched.values()]
             self._touched.clear()
 
-    def pass_by(self, slots: Slots, fixes: PlainFixes, accuracy_m: Floats, good: Mask, first: Mask) -> None:
-        """Take in the good ones of fixes that are sorted by vehicle and then as they came; each vehicle's first lead."""
+    def pass_by(self, slots: Slots, fixes: PlainFixes, accuracy_m: Floats, good: Mask, first: Mask) -> Slots:
+        """Take in the good ones of fixes that are sorted by vehicle and then as they came; each vehicle's first lead.
+
+        Gives the numbers of those that are now their vehicle's newest.
+        """
         table, log = self.table, self._log
         slot, ts = slots[good], fixes.ts[good]
         # How many of the vehicle's come before each: all before it, less all before the vehicle's first.
-        rank = np.arange(len(slot))
         begins = first[good]
-        rank -= rank[begins][np.cumsum(begins) - 1]
+        rank = np.arange(len(slot))
+        rank -= of_first(rank, begins)
         where = (self._logged[slot] + rank) % _DEPTH
         columns = (fixes.ts, fixes.lon, fixes.lat, accuracy_m, fixes.speed_kmh)
-        log[slot, where.astype(np.intp)] = np.column_stack([column[good] for column in columns])
+        log[slot, where] = np.column_stack([column[good] for column in columns])
         newest = np.append(begins[1:], True) if len(begins) else begins
         moving = fixes.speed_kmh[good] > self._moving_kmh
         table[slot[moving], MOVED_TS] = ts[moving]  # of several the last one counts, as always in numpy
@@ -135,12 +148,12 @@ class Columns:
         learner = slot[learning]
         table[learner, OLDEST_GAP_S:GAP_S] = table[learner, OLDER_GAP_S : GAP_S + 1]
         table[learner, GAP_S] = fixes.learned_s[last][learning]
+        return last
 
-    def _settle(self, state: VehicleState) -> None:
-        """Put into a state what was passed by."""
+    def _catch_up(self, state: VehicleState) -> None:
         slot, device, ring = state.slot, state.device, state.ring
         row = self.table[slot, :_OWN].tolist()
-        count = int(self._logged_of[slot])
+        count = self._logged_of[slot]
         self._logged_of[slot] = 0
         if count <= _DEPTH:
             told = self._log[slot, :count].tolist()

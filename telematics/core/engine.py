@@ -24,8 +24,8 @@ The order of work, for each input:
  e. place     which corridors, places and dead zones the fix is in; which fences were entered and left
  f. rules     each rule the input can concern, in the order of the registry
 
-A stretch of inputs at a time is shown to the screen first: what it knows for a plain fix of a moving truck is not put
-through b to f, as only the position would be different.
+A stretch of inputs at a time is shown to the screen first: what it knows for a plain fix is not put through b to f, as
+only the position would be different.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ import numpy as np
 
 from geofences.geodesy import distance_m
 from telematics.core import visits
+from telematics.core.columns import Columns
 from telematics.core.effects import Effects, Outcome, Quarantine
 from telematics.core.facts import Facts, Scope, Tracer, VisitChange
 from telematics.core.inputs import Inputs, prepare
@@ -86,7 +87,8 @@ class MonitorEngine:
         )
         self._surroundings = Surroundings(fences, self._scope.number_of)
         self._rules = Rulebook(rules)
-        self._screen = Screen(self._scope, self._fleet, self._rules, self._surroundings.key)
+        self._columns = Columns(self._scope, self._fleet, self._rules, self._surroundings.key)
+        self._screen = Screen(self._scope, self._rules, self._columns)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class MonitorEngine:
         """What is known of a vehicle; to look at, not to change."""
         state = self._vehicles.get(vehicle_id)
         if state is not None:
-            self._screen.touch(state)
+            self._columns.settle(state)
         return state
 
     def gauges(self) -> dict[str, int]:
@@ -156,7 +158,7 @@ class MonitorEngine:
     def snapshot(self) -> dict[str, Any]:
         """Everything the engine knows, as plain data: {clock, truncated, vehicles: {id: …}, trips}."""
         for state in self._fleet.by_slot:
-            self._screen.touch(state)
+            self._columns.settle(state)
         return {
             "clock": self.clock,
             "truncated": self._truncated,
@@ -176,7 +178,7 @@ class MonitorEngine:
             state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
             state.trip = self._trips.in_force.get(vehicle_id)
             self._fleet.add(state)
-            self._screen.touch(state)
+            self._columns.touch(state)
             for key, due in list(state.deadlines.items()):
                 if key[0] != visits.TIMER or key[1] in state.visits:
                     self._timers.arm(state, key, due)
@@ -200,7 +202,7 @@ class MonitorEngine:
 
     def _fire(self, revealed: int) -> None:
         due, state, (rule_id, subject) = self._timers.pop()
-        self._screen.touch(state)
+        self._columns.touch(state)
         due = max(due, self.clock)
         ts = state.device.last_ts + max(0, due - state.device.heard_at)
         if rule_id == visits.TIMER:
@@ -214,15 +216,17 @@ class MonitorEngine:
     def _true_due(self, state: VehicleState, key: Key, due: int) -> int:
         """When a deadline set for `due` really comes: a silence begins anew whenever the vehicle is heard."""
         silence = self._rules.silences.get(key[0])
-        self._screen.touch(state)
-        return due if silence is None else max(due, silence.due(self._scope, state))
+        if silence is None:
+            return due
+        self._columns.settle(state)
+        return max(due, silence.due(self._scope, state))
 
     def _set_trip(self, trip: Trip) -> None:
         self._trips.in_force[trip.vehicle_id] = trip
         state = self._vehicles.get(trip.vehicle_id)
         if state is None:
             return
-        self._screen.touch(state)
+        self._columns.touch(state)
         state.trip = trip
         if state.fix is not None:
             self._look_again(state, state.fix)
@@ -243,7 +247,7 @@ class MonitorEngine:
         state = self._vehicles.get(ping.vehicle_id)
         if state is None:
             state = self._meet(ping)
-        self._screen.touch(state)
+        self._columns.touch(state)
         primary = ping.device is state.primary
         device = state.device if primary else state.device_met(ping.device)
         if ping.ts in device.astray:

@@ -30,13 +30,14 @@ from telematics.core.columns import (
     SETTLED_UNTIL,
     STANDS,
     Columns,
+    of_first,
 )
 from telematics.core.motion import LONGEST_GAP_S
 from telematics.core.plain import NotedFix, PlainFixes
 from telematics.core.quality import NOWHERE_DEG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from telematics.core.inputs import Inputs
     from telematics.core.rulebook import Rulebook
     from telematics.core.rules.base import NotingRule
-    from telematics.core.state import Fleet, VehicleState
-    from telematics.core.surroundings import Hits
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -62,29 +61,18 @@ _CLEARLY = 1e-9
 class Screen:
     """Bound to the rules that plain fixes can concern; each may object."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        fleet: Fleet,
-        rules: Rulebook,
-        key: Callable[[Hits | None], float],
-    ) -> None:
+    def __init__(self, scope: Scope, rules: Rulebook, columns: Columns) -> None:
         self._scope = scope
-        self._fleet = fleet
-        self._slots = fleet.slots
+        self._columns = columns
+        self._fleet = columns.fleet
         self._motion = scope.motion
         self._quality = scope.quality
         self._silences = rules.silences
-        self._columns = Columns(scope, fleet, rules, key)
         self._noting = [cast("NotingRule", rule) for rule in self._columns.watched if hasattr(rule, "notes")]
 
     def stretch(self) -> int:
         """How many inputs to judge at once."""
-        return min(max(len(self._slots), _STRETCH[0]), _STRETCH[1])
-
-    def touch(self, state: VehicleState) -> None:
-        """Bring a state up to date that somebody is about to look at, and perhaps to change."""
-        self._columns.touch(state)
+        return min(max(len(self._fleet.by_slot), _STRETCH[0]), _STRETCH[1])
 
     def pass_plain(self, inputs: Inputs, stretch: range, waiting: Iterable[str]) -> list[bool]:
         """Of a stretch of inputs, say which are plain fixes, and move their vehicles on; nothing else is touched.
@@ -97,7 +85,7 @@ class Screen:
         where: list[int] = []
         slots: list[int] = []
         held = set(waiting)  # vehicles of which something else comes first
-        slot_of = self._slots.get
+        slot_of = self._fleet.slots.get
         part = slice(stretch.start, stretch.stop)
         for i, vehicle_id, special in zip(stretch, inputs.vehicle_ids[part], inputs.special[part], strict=True):
             slot = slot_of(vehicle_id)
@@ -192,12 +180,11 @@ class Screen:
             # What is noted changes what is watched: nothing after it is judged by this row.
             good[1:] &= first[1:] | ~marked[:-1]
         good = _leading(good, first)
-        self._columns.pass_by(slots, plain, self._accuracy_m(inputs.accuracy_m[place], inputs.hdop[place]), good, first)
+        accuracy_m = self._accuracy_m(inputs.accuracy_m[place], inputs.hdop[place])
+        newest = self._columns.pass_by(slots, plain, accuracy_m, good, first)
         due = rows[:, DUE]
         for silence in self._silences.values():
             due = np.fmin(due, silence.due_after(plain, rows[:, watched[silence]]))
-        newest = good.copy()
-        newest[:-1] &= first[1:] | ~good[1:]
         self._scope.timers.put_off(slots[newest], due[newest])
         for noting, marked in noted:
             for k in np.flatnonzero(good & marked).tolist():
@@ -223,5 +210,4 @@ def _median(older: Floats, newer: Floats, gap: Floats) -> Floats:
 def _leading(good: Mask, first: Mask) -> Mask:
     """Of each group (`first` marks where one begins) the good ones before which all are good."""
     bad = np.cumsum(~good)
-    before_group: NDArray[np.intp] = (bad - ~good)[first]
-    return np.asarray(bad == before_group[np.cumsum(first) - 1], dtype=bool)
+    return np.asarray(bad == of_first(bad - ~good, first), dtype=bool)

@@ -147,6 +147,7 @@ class Fleet:
         self.by_id: dict[str, VehicleState] = {}
         self.by_slot: list[VehicleState] = []
         self.slots: dict[str, int] = {}
+        """Apart from the states: each of a batch is asked for, few are looked at."""
 
     def add(self, state: VehicleState) -> None:
         """Take in a vehicle that is new here."""

@@ -11,7 +11,7 @@ has become of one before it counts.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
 _NEVER = np.inf
 
 
-def grown(column: NDArray[np.float64], slots: int, fill: float) -> NDArray[np.float64]:
-    """`column` with room for `slots` rows, and for twice as many where it had too few; new rows hold `fill`."""
-    if len(column) >= slots:
-        return column
-    more = np.full((2 * slots, *column.shape[1:]), fill)
+def grown(column: NDArray[Any], slots: int, fill: float) -> NDArray[Any]:
+    """`column` with room for twice as many rows as there are slots; new rows hold `fill`."""
+    more = np.full((2 * slots, *column.shape[1:]), fill, dtype=column.dtype)
     more[: len(column)] = column
     return more
 
@@ -84,8 +82,8 @@ class Timers:
         """When the earliest deadline within the horizon falls due, None when there is none."""
         heap = self._heap
         while heap:
-            due, vehicle_id, *subject = heap[0]
-            state, key = self._fleet.by_id[vehicle_id], (subject[0], subject[1])
+            due, vehicle_id, rule, subject = heap[0]
+            state, key = self._fleet.by_id[vehicle_id], (rule, subject)
             if state.deadlines.get(key) == due:
                 put_off = self._true_due(state, key, due)
                 if put_off == due:

@@ -81,7 +81,7 @@ class ImplausibleJump:
         if (self.id, JUMP) in state.memory:
             return None
         base_km, lon, lat, since, _ = state.memory.get((self.id, ODOMETER), _NO_BASE)
-        stood = facts.stopped_s > 0 and state.anchor is not None and state.anchor.ts <= since
+        stood = facts.stopped_s > 0 and _within_stay(state, since)
         return base_km, lon, lat, not stood and (self.id, ODOMETER) not in state.episodes
 
     def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -105,7 +105,7 @@ class ImplausibleJump:
         base = state.memory[self.id, ODOMETER]
         driven_m = (fix.odometer_km - base[0]) * 1000.0
         straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
-        stood = fix.stands and state.anchor is not None and state.anchor.ts <= base[3]
+        stood = fix.stands and _within_stay(state, base[3])
         known = base[4] or self._agrees(driven_m, straight_m, stood=stood)
         state.memory[self.id, ODOMETER] = [fix.odometer_km, fix.lon, fix.lat, fix.ts, known]
         may_agree = not fix.stands and (self.id, ODOMETER) not in state.episodes
@@ -139,7 +139,7 @@ class ImplausibleJump:
         straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
         begin_anew = rounded = odometer_km // self._round_km != base[0] // self._round_km
         # A fix outside the stay may be drift, or the first of the way on: the next one tells whether the stay is over.
-        stood = facts.state.anchor is not None and facts.state.anchor.ts <= base[3]
+        stood = _within_stay(facts.state, base[3])
         agrees = self._agrees(driven_m, straight_m, stood=stood and facts.stopped_s > 0)
         if max(straight_m, driven_m) >= self.params.compare_over_m:
             if not agrees:
@@ -167,3 +167,8 @@ class ImplausibleJump:
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""
+
+
+def _within_stay(state: VehicleState, since: float) -> bool:
+    """Whether a comparison that began then began within the stay that the vehicle is, or last was, in."""
+    return state.anchor is not None and state.anchor.ts <= since

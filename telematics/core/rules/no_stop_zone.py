@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from geofences.model import FenceKind
-from geofences.transitions import State
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
-    from telematics.core.state import Anchor, Visit
+    from telematics.core.state import Anchor
 
 
 class NoStopZoneParams(RuleParams):
@@ -46,7 +44,7 @@ class NoStopZone(standing.StopRule):
         anchor = state.anchor
         if not facts.stopped_s or anchor is None:
             return
-        for fence_id, number, visit in self._zones(facts):
+        for fence_id, number, visit in standing.no_stop_zones(facts):
             start = max(anchor.ts, visit.since)
             stopped_s = (facts.ts - start) / 1000.0
             needed_s = standing.needed_s(facts, self.params.stopped_s)
@@ -67,22 +65,12 @@ class NoStopZone(standing.StopRule):
                 fence=number,
             )
 
-    def _zones(self, facts: Facts) -> list[tuple[str, int, Visit]]:
-        """The no-stop zones the vehicle is in: id, number, visit."""
-        fences, number_of = facts.scope.fences.fences, facts.scope.number_of
-        found = []
-        for fence_id, visit in facts.state.visits.items():
-            number = number_of.get(fence_id)
-            if number is not None and fences[number].kind is FenceKind.NO_STOP and visit.state == State.INSIDE:
-                found.append((fence_id, number, visit))
-        return found
-
     def acts_at(self, facts: Facts, anchor: Anchor) -> float:
         state, first = facts.state, standing.NEVER
         for (rule, _), episode in state.episodes.items():
             if rule == self.id and anchor.ts > episode.start:
                 return standing.NOW
-        for fence_id, _, visit in self._zones(facts):
+        for fence_id, _, visit in standing.no_stop_zones(facts):
             if (self.id, fence_id) not in state.episodes:
                 first = min(first, max(anchor.ts, visit.since) + self.params.stopped_s * 1000)
         return first

@@ -73,7 +73,7 @@ class RiskStop(standing.StopRule):
         episode = facts.episode(self)
         if episode is not None and anchor.ts > episode.start:
             return standing.NOW
-        if state.corridor is None or state.risk < params.risk or standing.has_lasting_excuse(facts):
+        if state.corridor is None or state.risk < params.risk or standing.lasting_excuse(facts) is not None:
             return standing.NEVER
         if episode is None:
             return anchor.ts + params.stopped_s * 1000

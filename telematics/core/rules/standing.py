@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from geofences.geodesy import distance_m
+from geofences.model import FenceKind
+from geofences.transitions import State
 from telematics.core.rules.base import Rule
 from telematics.model import PlannedStop
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from telematics.core.facts import Facts, Scope
     from telematics.core.plain import PlainFixes
-    from telematics.core.state import Anchor, FixPoint
+    from telematics.core.state import Anchor, FixPoint, Visit
 
 NEVER = float("inf")
 NOW = -NEVER
@@ -46,10 +48,15 @@ class StopRule:
         return np.asarray(~fixes.stands | (fixes.ts < watched[:, 0]), dtype=bool)
 
 
-def has_lasting_excuse(facts: Facts) -> bool:
-    """Whether a stand is explained by something that goes on explaining it; the trip's plan may cease to."""
-    trip = facts.state.trip
-    return bool(facts.places) or (trip is not None and trip.vehicle.profile == "last_mile")
+def no_stop_zones(facts: Facts) -> list[tuple[str, int, Visit]]:
+    """The no-stop zones the vehicle is in: id, number, visit."""
+    fences, number_of = facts.scope.fences.fences, facts.scope.number_of
+    found = []
+    for fence_id, visit in facts.state.visits.items():
+        number = number_of.get(fence_id)
+        if number is not None and fences[number].kind is FenceKind.NO_STOP and visit.state == State.INSIDE:
+            found.append((fence_id, number, visit))
+    return found
 
 
 def needed_s(facts: Facts, seconds: float) -> float:
@@ -104,11 +111,15 @@ def planned_stop(facts: Facts, fix: FixPoint) -> PlannedStop | None:
 
 def excuse(facts: Facts) -> str | None:
     """What explains standing here: a place, the plan, or a profile that stops all day; None if nothing does."""
-    state = facts.state
+    fix = facts.state.fix
+    if not facts.places and fix is not None and planned_stop(facts, fix) is not None:
+        return "stop planned by the trip"
+    return lasting_excuse(facts)
+
+
+def lasting_excuse(facts: Facts) -> str | None:
+    """What explains standing here and goes on explaining it, as the trip's plan may cease to."""
+    trip = facts.state.trip
     if facts.places:
         return facts.place_name()
-    if state.fix is not None and planned_stop(facts, state.fix) is not None:
-        return "stop planned by the trip"
-    if state.trip is not None and state.trip.vehicle.profile == "last_mile":
-        return "profile last_mile"
-    return None
+    return "profile last_mile" if trip is not None and trip.vehicle.profile == "last_mile" else None

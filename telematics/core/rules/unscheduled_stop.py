@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from geofences.model import FenceKind
-from geofences.transitions import State
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
@@ -78,25 +76,18 @@ class UnscheduledStop(standing.StopRule):
         episode = facts.episode(self)
         if episode is not None:
             return standing.NEVER if anchor.ts <= episode.start else standing.NOW
-        if self._stricter_rule(facts) is not None or standing.has_lasting_excuse(facts):
+        if self._stricter_rule(facts) is not None or standing.lasting_excuse(facts) is not None:
             return standing.NEVER
         on_federal_road = facts.state.corridor is not None
         return anchor.ts + (self.params.federal_road_s if on_federal_road else self.params.elsewhere_s) * 1000
 
     def _stricter_rule(self, facts: Facts) -> str | None:
-        state, scope = facts.state, facts.scope
+        state = facts.state
         if state.risk >= self.params.stricter_from_risk:
             return "risk_stop judges here"
         if ("risk_stop", "") in state.episodes:
             return "risk_stop has told of it"  # a fix may drift out of the corridor
-        for fence_id, visit in state.visits.items():
-            number = scope.number_of.get(fence_id)
-            if number is None or visit.state != State.INSIDE:
-                continue
-            fence = scope.fences.fences[number]
-            if fence.kind is FenceKind.NO_STOP:
-                return "no_stop_zone judges here"
-        return None
+        return "no_stop_zone judges here" if standing.no_stop_zones(facts) else None
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""
