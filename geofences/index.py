@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,12 +89,15 @@ class FenceIndex:
             return 0.0
         return self.boundary_m(fence, lon, lat)
 
-    def boundary_m(self, fence: int, lon: float, lat: float) -> float:
-        """Metres from a point to the boundary of a fence, by number: `outside_m` of a point known to be outside."""
+    def boundary_m(self, fence: int, lon: float, lat: float, enough_m: float = inf) -> float:
+        """Metres from a point to the boundary of a fence, by number: `outside_m` of a point known to be outside.
+
+        One that is further than `enough_m` may be told as just that, which is sooner found.
+        """
         boundary = self._boundaries.get(fence)
         if boundary is None:
             boundary = self._boundaries[fence] = Boundary(self._polygons[fence])
-        return boundary.distance_m(lon, lat)
+        return boundary.distance_m(lon, lat, enough_m)
 
     def bounds(self) -> NDArray[np.float64]:
         """Boxes around the fences, in their order: degrees, shape (n, 4), west, south, east, north."""

@@ -7,6 +7,7 @@ to date before anybody looks at it.
 
 from __future__ import annotations
 
+from itertools import repeat
 from math import inf, isnan
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from telematics.core.facts import Facts
 from telematics.core.inputs import DEVICES
-from telematics.core.motion import LONGEST_GAP_S
+from telematics.core.motion import LONGEST_GAP_S, within
+from telematics.core.plain import MOVES, STANDS, STRAYS
 from telematics.core.state import RING_FIXES, Anchor, FixPoint, VehicleState
 from telematics.core.timers import grown
 
@@ -38,8 +40,12 @@ if TYPE_CHECKING:
 (
     LAST_TS,
     FIX_TS,
-    LON,
-    LAT,
+    FIX_LON,
+    FIX_LAT,
+    ANCHOR_TS,
+    ANCHOR_LON,
+    ANCHOR_LAT,
+    MOTION,
     HEARD_AT,
     INTERVAL_S,
     OLDEST_GAP_S,
@@ -51,13 +57,13 @@ if TYPE_CHECKING:
     PLACE,
     SETTLED_UNTIL,
     DEVICE,
-    STANDS,
     DUE,
-) = range(17)
+) = range(20)
 _OWN = DUE + 1
+_FIX, ANCHOR = slice(FIX_TS, FIX_LAT + 1), slice(ANCHOR_TS, ANCHOR_LAT + 1)
 _GAPS = slice(OLDEST_GAP_S, GAP_S + 1)
 _BLANK = float("nan")
-_new = tuple.__new__  # a named tuple's own constructor takes twice as long
+_new = tuple.__new__  # a named tuple's own constructor takes twice as long, a loop around it four times
 _DEPTH = RING_FIXES + 1  # the ring, and the one whose time is the latest forgotten
 
 
@@ -79,6 +85,7 @@ class Columns:
     ) -> None:
         self.fleet = fleet
         self._moving_kmh = scope.motion.moving_kmh
+        self._stop_radius_m = scope.motion.stop_radius_m
         self._silences = rules.silences
         self._key = key
         self.watched: dict[PlainFixRule, slice] = {}
@@ -91,9 +98,10 @@ class Columns:
         self._blank = (_BLANK,) * width
         self.table = np.full((0, width), _BLANK)
         self._touched: dict[int, VehicleState] = {}
-        self._facts = Facts(scope, VehicleState(""), 0, 0, 0)  # one for all rows: making it costs as much as filling it
+        # One for all rows: making it costs as much as filling it. What is asked is how it will be if the vehicle stands.
+        self._facts = Facts(scope, VehicleState(""), 0, 0, 0, stopped_s=inf)
         # The last plain fixes of each vehicle in a circle, and how many there were since its state was settled.
-        self._log = np.full((0, _DEPTH, 5), _BLANK)
+        self._log = np.full((0, 5, _DEPTH), _BLANK)
         self._logged = np.zeros(0, dtype=np.int64)
         self._logged_of = self._logged.data
 
@@ -132,18 +140,19 @@ class Columns:
         rank -= of_first(rank, begins)
         where = (self._logged[slot] + rank) % _DEPTH
         columns = (fixes.ts, fixes.lon, fixes.lat, accuracy_m, fixes.speed_kmh)
-        log[slot, where] = np.column_stack([column[good] for column in columns])
+        log[slot, :, where] = np.column_stack([column[good] for column in columns])
         newest = np.append(begins[1:], True) if len(begins) else begins
         moving = fixes.speed_kmh[good] > self._moving_kmh
         table[slot[moving], MOVED_TS] = ts[moving]  # of several the last one counts, as always in numpy
         last = np.flatnonzero(good)[newest]
         slot = slot[newest]
         self._logged[slot] += rank[newest] + 1
-        table[slot, LAST_TS] = table[slot, FIX_TS] = fixes.ts[last]
+        table[slot, LAST_TS] = fixes.ts[last]
+        table[slot, _FIX] = np.column_stack((fixes.ts, fixes.lon, fixes.lat))[last]
+        table[slot, ANCHOR] = np.column_stack((fixes.anchor_ts, fixes.anchor_lon, fixes.anchor_lat))[last]
+        table[slot, MOTION] = fixes.motion[last]
         table[slot, HEARD_AT] = fixes.at[last]
         table[slot, INTERVAL_S] = fixes.interval_s[last]
-        on = ~fixes.stands[last]
-        table[slot[on], LON], table[slot[on], LAT] = fixes.lon[last][on], fixes.lat[last][on]
         learning = fixes.learned_s[last] <= LONGEST_GAP_S
         learner = slot[learning]
         table[learner, OLDEST_GAP_S:GAP_S] = table[learner, OLDER_GAP_S : GAP_S + 1]
@@ -155,21 +164,19 @@ class Columns:
         row = self.table[slot, :_OWN].tolist()
         count = self._logged_of[slot]
         self._logged_of[slot] = 0
-        if count <= _DEPTH:
-            told = self._log[slot, :count].tolist()
-        else:
-            told = np.roll(self._log[slot], -(count % _DEPTH), axis=0).tolist()
-        ring += [_new(FixPoint, (int(ts), *rest)) for ts, *rest in told]
+        ts, *rest = self._log[slot, :, :count].tolist()
+        fixes = list(map(_new, repeat(FixPoint), zip(map(int, ts), *rest, strict=True)))
+        oldest = count % _DEPTH if count > _DEPTH else 0
+        ring += fixes[oldest:] + fixes[:oldest] if oldest else fixes
         if len(ring) > RING_FIXES:
             device.floor = max(device.floor, ring[-_DEPTH].ts)
             del ring[:-RING_FIXES]
-        fix = state.fix = ring[-1]
+        state.fix = ring[-1]
         state.moved_ts = int(row[MOVED_TS])
         device.last_ts, device.heard_at = int(row[LAST_TS]), int(row[HEARD_AT])
         device.interval_s = row[INTERVAL_S]
         device.gaps_s = tuple([gap for gap in row[_GAPS] if not isnan(gap)])
-        if not row[STANDS]:
-            state.anchor = Anchor(fix.ts, fix.lon, fix.lat, fix.ts > state.first_ts)
+        state.anchor = Anchor(int(row[ANCHOR_TS]), row[ANCHOR_LON], row[ANCHOR_LAT], row[ANCHOR_TS] > state.first_ts)
 
     def _row(self, state: VehicleState) -> tuple[float, ...]:
         fix, anchor, device = state.fix, state.anchor, state.device
@@ -185,7 +192,7 @@ class Columns:
             return self._blank
         watched: list[float] = []
         facts = self._facts
-        facts.state, facts.ts, facts.stopped_s = state, fix.ts, (fix.ts - anchor.ts) / 1000.0
+        facts.state, facts.ts = state, fix.ts
         for rule in self.watched:
             numbers = rule.watch(facts)
             if numbers is None:
@@ -198,8 +205,12 @@ class Columns:
         return (
             device.last_ts,
             fix.ts,
+            fix.lon,
+            fix.lat,
+            anchor.ts,
             anchor.lon,
             anchor.lat,
+            MOVES if anchor.ts == fix.ts else STANDS if within(anchor, fix, self._stop_radius_m) else STRAYS,
             device.heard_at,
             device.interval_s,
             *(_BLANK, _BLANK, _BLANK, *device.gaps_s)[-3:],
@@ -209,7 +220,6 @@ class Columns:
             self._key(state.settled_in),
             state.settled_until,
             DEVICES[state.primary],
-            anchor.ts < fix.ts,
             due,
             *watched,
         )

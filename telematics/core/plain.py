@@ -11,20 +11,26 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+MOVES, STANDS, STRAYS = 0.0, 1.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class PlainFixes:
     """Columns of equal length, what came before each fix beside it.
 
     Units as in `Ping`; `at` is arrival, `ignition` 1 on, 0 off, NaN unknown, `odometer_km` and `power_v` NaN where not
-    told. `stands`: within the stop radius of where a stay began. `learned_s` is the gap that a device shows which does
+    told. `motion` is MOVES, STANDS (within the stop radius of the anchor, where the stay began) or STRAYS (outside it for
+    one fix, which may be drift); the anchor is then the vehicle's, on the way the fix itself. `learned_s` is the gap that a device shows which does
     not tell its interval, else NaN. What is called `before` is of the vehicle's former ping or, within a run of plain
     ones, of the ping in front.
     """
 
     at: Floats
     ts: Floats
+    motion: Floats
     stands: NDArray[np.bool_]
+    anchor_ts: Floats
+    anchor_lon: Floats
+    anchor_lat: Floats
     lon: Floats
     lat: Floats
     speed_kmh: Floats
@@ -45,4 +51,5 @@ class NotedFix(NamedTuple):
     lon: float
     lat: float
     odometer_km: float
-    stands: bool
+    stands_since: float
+    """The anchor's time, inf if the fix does not stand."""

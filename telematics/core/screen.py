@@ -8,32 +8,34 @@ in `engine` takes for two. It would come to the same state and say as little abo
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from geofences.geodesy import distances_m
 from telematics.core.columns import (
+    ANCHOR,
     DEVICE,
     DUE,
+    FIX_LAT,
+    FIX_LON,
     FIX_TS,
     GAP_S,
     HEARD_AT,
     IGNITION,
     INTERVAL_S,
     LAST_TS,
-    LAT,
-    LON,
+    MOTION,
     OLDER_GAP_S,
     PLACE,
     SATELLITES,
     SETTLED_UNTIL,
-    STANDS,
     Columns,
     of_first,
 )
 from telematics.core.motion import LONGEST_GAP_S
-from telematics.core.plain import NotedFix, PlainFixes
+from telematics.core.plain import MOVES, STANDS, STRAYS, NotedFix, PlainFixes
 from telematics.core.quality import NOWHERE_DEG
 
 if TYPE_CHECKING:
@@ -98,14 +100,19 @@ class Screen:
             return passed
         self._columns.renew()
         order = np.argsort(slots, kind="stable")
-        place = np.array(where)[order]
-        plain = self._judge(np.array(slots)[order], inputs, place)
-        for i in (place[plain] - stretch.start).tolist():
-            passed[i] = True
+        slotted, place = np.array(slots)[order], np.array(where)[order]
+        while len(place) >= _WORTH_IT:
+            plain, again = self._judge(slotted, inputs, place)
+            for i in (place[plain] - stretch.start).tolist():
+                passed[i] = True
+            slotted, place = slotted[again], place[again]
         return passed
 
-    def _judge(self, slots: NDArray[np.intp], inputs: Inputs, place: NDArray[np.intp]) -> Mask:
-        """Which of these inputs, sorted by vehicle and then as they came, are plain; with them it is done."""
+    def _judge(self, slots: NDArray[np.intp], inputs: Inputs, place: NDArray[np.intp]) -> tuple[Mask, Mask]:
+        """Which of these inputs, sorted by vehicle and then as they came, are plain; with them it is done.
+
+        And of which it can be told only now: those behind one that has changed what they are compared with.
+        """
         at, ts, lon, lat = inputs.at[place], inputs.ts[place], inputs.lon[place], inputs.lat[place]
         speed, interval, odometer = inputs.speed_kmh[place], inputs.interval_s[place], inputs.odometer_km[place]
         satellites, ignition = inputs.satellites[place], inputs.ignition[place]
@@ -122,11 +129,19 @@ class Screen:
         silent = np.isnan(interval)
         gap_s = (ts - last_ts) / 1000.0
         learned = _median(rows[:, OLDER_GAP_S], rows[:, GAP_S], gap_s)
-        stands = rows[:, STANDS] == 1
+        former = before(ts, FIX_TS), before(lon, FIX_LON), before(lat, FIX_LAT)
+        anchor = np.where(rows[:, MOTION] == MOVES, former, rows[:, ANCHOR].T)
+        step_m, off_m = distances_m(former[1], former[2], lon, lat), distances_m(anchor[1], anchor[2], lon, lat)
+        motion, told = self._follow(rows[:, MOTION], step_m, off_m)
+        anchor = np.where(motion == MOVES, (ts, lon, lat), anchor)
         plain = PlainFixes(
             at=at,
             ts=ts,
-            stands=stands,
+            motion=motion,
+            stands=motion == STANDS,
+            anchor_ts=anchor[0],
+            anchor_lon=anchor[1],
+            anchor_lat=anchor[2],
             lon=lon,
             lat=lat,
             speed_kmh=speed,
@@ -136,16 +151,11 @@ class Screen:
             interval_s=np.where(silent & (gap_s <= LONGEST_GAP_S), learned, former_interval),
             learned_s=np.where(silent, gap_s, np.nan),
             before_at=before(at, HEARD_AT),
-            before_fix_ts=before(ts, FIX_TS),
+            before_fix_ts=former[0],
             before_interval_s=former_interval,
         )
         quality = self._quality
-        # A stand is measured from where it began, and its row holds that; a way from the fix before.
-        from_lon, from_lat = before(lon, LON), before(lat, LAT)
-        from_lon[stands], from_lat[stands] = rows[stands, LON], rows[stands, LAT]
-        step_m = distances_m(from_lon, from_lat, lon, lat)
         step_ms = ts - plain.before_fix_ts
-        radius_m = self._motion.stop_radius_m
         good = (
             (inputs.located.keys[place] == rows[:, PLACE])
             & (ts < rows[:, SETTLED_UNTIL])
@@ -153,7 +163,7 @@ class Screen:
             & (at < rows[:, DUE])
             & (ts > last_ts)
             & (ts <= at + quality.future_clock_s * 1000)
-            & np.where(silent, first, interval == former_interval)
+            & (silent | (interval == former_interval))
             & np.where(
                 np.isnan(satellites),
                 (speed > 0) | (rows[:, SATELLITES] == 0),
@@ -162,23 +172,18 @@ class Screen:
             & (np.isnan(ignition) | (ignition == rows[:, IGNITION]))
             & (speed >= 0)
             & ((np.abs(lon) >= NOWHERE_DEG) | (np.abs(lat) >= NOWHERE_DEG))
-            & np.where(
-                stands,
-                step_m < radius_m * (1 - _CLEARLY),
-                (step_m > radius_m * (1 + _CLEARLY))
-                & (
-                    (step_m < quality.jump_m * (1 - _CLEARLY))
-                    | (step_m * 3600.0 < quality.jump_kmh * step_ms * (1 - _CLEARLY))
-                ),
-            )
+            & told
+            & ((step_m < quality.jump_m * (1 - _CLEARLY)) | (step_m * 3600.0 < quality.jump_kmh * step_ms * (1 - _CLEARLY)))
         )
         watched = self._columns.watched
         for rule, columns in watched.items():
             good &= rule.indifferent(self._scope, plain, rows[:, columns])
         noted = [(rule, rule.notes(plain, rows[:, watched[rule]])) for rule in self._noting]
+        # What moves otherwise than before, is learned or noted changes the row: nothing behind it is judged by this one.
+        turns = silent | (motion != rows[:, MOTION])
         for _, marked in noted:
-            # What is noted changes what is watched: nothing after it is judged by this row.
-            good[1:] &= first[1:] | ~marked[:-1]
+            turns |= marked
+        good[1:] &= first[1:] | ~turns[:-1]
         good = _leading(good, first)
         accuracy_m = self._accuracy_m(inputs.accuracy_m[place], inputs.hdop[place])
         newest = self._columns.pass_by(slots, plain, accuracy_m, good, first)
@@ -188,10 +193,24 @@ class Screen:
         self._scope.timers.put_off(slots[newest], due[newest])
         for noting, marked in noted:
             for k in np.flatnonzero(good & marked).tolist():
-                fix = NotedFix(int(ts[k]), float(lon[k]), float(lat[k]), float(odometer[k]), bool(stands[k]))
+                since = anchor[0, k] if plain.stands[k] else inf
+                fix = NotedFix(int(ts[k]), float(lon[k]), float(lat[k]), float(odometer[k]), float(since))
                 slot = slots[k]
                 self._columns.table[slot, watched[noting]] = noting.note(self._fleet.by_slot[slot], fix)
-        return good
+        vehicle = np.cumsum(first)
+        has_turned = np.zeros(len(first) + 1, dtype=bool)
+        has_turned[vehicle[newest]] = turns[newest]
+        return good, has_turned[vehicle] & ~good
+
+    def _follow(self, before: Floats, step_m: Floats, off_m: Floats) -> tuple[Floats, Mask]:
+        """How the vehicles move on, as `motion.stay` has it, and where that is certain.
+
+        From what they did before, the way from the last fix and the way from the anchor, on the way the same.
+        """
+        near_m, far_m = self._motion.stop_radius_m * (1 - _CLEARLY), self._motion.stop_radius_m * (1 + _CLEARLY)
+        stands = off_m < near_m
+        leaves = (off_m > far_m) & ((before != STRAYS) | (step_m > far_m))
+        return np.where(stands, STANDS, np.where(before == STANDS, STRAYS, MOVES)), stands | leaves
 
     def _accuracy_m(self, told_m: Floats, hdop: Floats) -> Floats:
         """As `quality.accuracy_of`."""

@@ -71,7 +71,12 @@ def _step(
     began = {State.ENTERING: visit.since, State.LEAVING: visit.leaving_since}.get(State(visit.state), fix.ts)
     if visit.state == State.LEAVING and not is_inside and fix.ts < left_by(fence, visit):
         return None  # however far outside it is: a column of the table, without measuring
-    outside_m = 0.0 if is_inside else scope.fences.boundary_m(number, fix.lon, fix.lat)
+    may_drift = state.ignition is False and not is_inside
+    outside_m = 0.0
+    if not is_inside:
+        # Further than this, by a metre against rounding, is all the same.
+        enough_m = fix.accuracy_m + max(fence.exit_margin_m, PARKED_DRIFT_M if may_drift else 0.0) + 1.0
+        outside_m = scope.fences.boundary_m(number, fix.lon, fix.lat, enough_m)
     event = observe(
         fence,
         inside=is_inside,
@@ -80,7 +85,7 @@ def _step(
         size_m=scope.fences.size_m(number),
         elapsed_ms=fix.ts - began,
     )
-    if state.ignition is False and not is_inside and outside_m - fix.accuracy_m <= PARKED_DRIFT_M:
+    if may_drift and outside_m - fix.accuracy_m <= PARKED_DRIFT_M:
         # A parked truck drifts; one that is further off was towed, or its ignition is not wired.
         event = Event.AMBIGUOUS
     following, action = advance(State(visit.state), event)

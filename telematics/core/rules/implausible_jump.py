@@ -41,7 +41,7 @@ class ImplausibleJump:
     id: ClassVar[str] = "implausible_jump"
     subject: ClassVar[Subject] = Subject.SOURCE
     triggers: ClassVar[int] = Trigger.JUMP | Trigger.FIX
-    watches: ClassVar[int] = 4
+    watches: ClassVar[int] = 5
     Params: ClassVar[type[RuleParams]] = ImplausibleJumpParams
 
     # Memory: JUMP: good fixes since the last jump; ODOMETER: [odometer_km, lon, lat, ts, known], where a comparison began.
@@ -81,19 +81,19 @@ class ImplausibleJump:
         if (self.id, JUMP) in state.memory:
             return None
         base_km, lon, lat, since, _ = state.memory.get((self.id, ODOMETER), _NO_BASE)
-        stood = facts.stopped_s > 0 and _within_stay(state, since)
-        return base_km, lon, lat, not stood and (self.id, ODOMETER) not in state.episodes
+        return base_km, lon, lat, since, (self.id, ODOMETER) in state.episodes
 
     def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Odometer and position near where the comparison began, or certain to agree.
 
         Certain from degrees, of which none is longer than 111.7 km.
         """
-        base_km, lon, lat, may_agree = watched.T
+        base_km, lon, lat, since, disagreed = watched.T
         at_most_m = 111_700.0 * np.hypot(fixes.lon - lon, fixes.lat - lat)
         driven_m = (fixes.odometer_km - base_km) * 1000.0
         near = np.maximum(at_most_m, driven_m) < self.params.compare_over_m
-        agrees = (driven_m >= (1 - self.params.difference) * at_most_m) & (may_agree == 1)
+        stood = fixes.stands & (fixes.anchor_ts <= since)
+        agrees = (driven_m >= (1 - self.params.difference) * at_most_m) & ~stood & (disagreed == 0)
         return np.asarray(np.isnan(fixes.odometer_km) | ((driven_m >= 0) & (near | agrees)), dtype=bool)
 
     def notes(self, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -105,11 +105,9 @@ class ImplausibleJump:
         base = state.memory[self.id, ODOMETER]
         driven_m = (fix.odometer_km - base[0]) * 1000.0
         straight_m = distance_m(base[1], base[2], fix.lon, fix.lat)
-        stood = fix.stands and _within_stay(state, base[3])
-        known = base[4] or self._agrees(driven_m, straight_m, stood=stood)
+        known = base[4] or self._agrees(driven_m, straight_m, stood=fix.stands_since <= base[3])
         state.memory[self.id, ODOMETER] = [fix.odometer_km, fix.lon, fix.lat, fix.ts, known]
-        may_agree = not fix.stands and (self.id, ODOMETER) not in state.episodes
-        return fix.odometer_km, fix.lon, fix.lat, may_agree
+        return fix.odometer_km, fix.lon, fix.lat, fix.ts, (self.id, ODOMETER) in state.episodes
 
     def _agrees(self, driven_m: float, straight_m: float, *, stood: bool) -> bool:
         return not stood and driven_m >= (1 - self.params.difference) * straight_m

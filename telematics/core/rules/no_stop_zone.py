@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -12,7 +13,6 @@ from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
-    from telematics.core.state import Anchor
 
 
 class NoStopZoneParams(RuleParams):
@@ -65,15 +65,13 @@ class NoStopZone(standing.StopRule):
                 fence=number,
             )
 
-    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
-        state, first = facts.state, standing.NEVER
-        for (rule, _), episode in state.episodes.items():
-            if rule == self.id and anchor.ts > episode.start:
-                return standing.NOW
-        for fence_id, _, visit in standing.no_stop_zones(facts):
-            if (self.id, fence_id) not in state.episodes:
-                first = min(first, max(anchor.ts, visit.since) + self.params.stopped_s * 1000)
-        return first
+    def acts_after_s(self, facts: Facts) -> float:
+        open_since = {subject: episode.start for (rule, subject), episode in facts.state.episodes.items() if rule == self.id}
+        anchor = facts.state.anchor
+        if anchor is not None and any(anchor.ts > start for start in open_since.values()):
+            return 0.0
+        zones = standing.no_stop_zones(facts)
+        return self.params.stopped_s if any(fence_id not in open_since for fence_id, _, _ in zones) else inf
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -12,7 +13,6 @@ from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
-    from telematics.core.state import Anchor
 
 
 class RiskStopParams(RuleParams):
@@ -68,16 +68,16 @@ class RiskStop(standing.StopRule):
             fence=corridor,
         )
 
-    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
+    def acts_after_s(self, facts: Facts) -> float:
         state, params = facts.state, self.params
-        episode = facts.episode(self)
-        if episode is not None and anchor.ts > episode.start:
-            return standing.NOW
+        anchor, episode = state.anchor, facts.episode(self)
+        if episode is not None and anchor is not None and anchor.ts > episode.start:
+            return 0.0
         if state.corridor is None or state.risk < params.risk or standing.lasting_excuse(facts) is not None:
-            return standing.NEVER
+            return inf
         if episode is None:
-            return anchor.ts + params.stopped_s * 1000
-        return standing.NEVER if episode.severity >= Severity.HIGH else anchor.ts + params.high_s * 1000
+            return params.stopped_s
+        return inf if episode.severity >= Severity.HIGH else params.high_s
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

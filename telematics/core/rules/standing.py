@@ -17,35 +17,32 @@ if TYPE_CHECKING:
 
     from telematics.core.facts import Facts, Scope
     from telematics.core.plain import PlainFixes
-    from telematics.core.state import Anchor, FixPoint, Visit
+    from telematics.core.state import FixPoint, Visit
 
-NEVER = float("inf")
-NOW = -NEVER
 
 
 class StopRule:
     """What every stop rule tells the screen: from when on a fix within the stop radius concerns it."""
 
     id: ClassVar[str]
-    watches: ClassVar[int] = 1
+    watches: ClassVar[int] = 2
 
-    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
-        """The device's time (ms) from which on another fix of this stay could make `on_facts` do something.
+    def acts_after_s(self, facts: Facts) -> float:
+        """How long a stand must last for a fix of it to make `on_facts` do something; never too long. inf is never.
 
-        As long as the vehicle stays in the same fences; never too late. -inf is at once, inf never.
+        Of the stay that the vehicle is in, or of one that begins where it is, as long as it is in the same fences.
         """
         raise NotImplementedError
 
     def watch(self, facts: Facts) -> tuple[float, ...] | None:
-        """None while a stop is open that the vehicle has driven away from."""
-        anchor = facts.state.anchor
-        if not facts.stopped_s or anchor is None:
-            return None if self.id in facts.state.remembering else (NEVER,)
-        return (self.acts_at(facts, anchor),)
+        """When a stand concerns it, and whether anything else does."""
+        return self.acts_after_s(facts) * 1000.0, self.id in facts.state.remembering
 
     def indifferent(self, scope: Scope, fixes: PlainFixes, watched: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """On the way, and at a stand for as long as nothing comes of it."""
-        return np.asarray(~fixes.stands | (fixes.ts < watched[:, 0]), dtype=bool)
+        """At a stand for as long as nothing comes of it, and otherwise unless a stop is open."""
+        acts_after_ms, is_open = watched.T
+        stood_ms = fixes.ts - fixes.anchor_ts
+        return np.asarray(np.where(fixes.stands, stood_ms < acts_after_ms, is_open == 0), dtype=bool)
 
 
 def no_stop_zones(facts: Facts) -> list[tuple[str, int, Visit]]:

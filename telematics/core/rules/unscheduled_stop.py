@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -12,7 +13,6 @@ from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
-    from telematics.core.state import Anchor
 
 
 class UnscheduledStopParams(RuleParams):
@@ -72,14 +72,14 @@ class UnscheduledStop(standing.StopRule):
             fence=state.corridor,
         )
 
-    def acts_at(self, facts: Facts, anchor: Anchor) -> float:
-        episode = facts.episode(self)
+    def acts_after_s(self, facts: Facts) -> float:
+        anchor, episode = facts.state.anchor, facts.episode(self)
         if episode is not None:
-            return standing.NEVER if anchor.ts <= episode.start else standing.NOW
+            return 0.0 if anchor is not None and anchor.ts > episode.start else inf
         if self._stricter_rule(facts) is not None or standing.lasting_excuse(facts) is not None:
-            return standing.NEVER
+            return inf
         on_federal_road = facts.state.corridor is not None
-        return anchor.ts + (self.params.federal_road_s if on_federal_road else self.params.elsewhere_s) * 1000
+        return self.params.federal_road_s if on_federal_road else self.params.elsewhere_s
 
     def _stricter_rule(self, facts: Facts) -> str | None:
         state = facts.state
