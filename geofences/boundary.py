@@ -30,7 +30,17 @@ _POINTS = 512  # and so many about suffice for the largest
 class Boundary:
     """The edges of a polygon in lon/lat degrees, holes included, as columns."""
 
-    __slots__ = ("_along", "_from_lat", "_from_lon", "_origin", "_scale", "_slack_m", "_squares", "_step_lat", "_step_lon")
+    __slots__ = (
+        "_along",
+        "_from_lat",
+        "_from_lon",
+        "_origin",
+        "_scale",
+        "_slack_m",
+        "_squares",
+        "_step_lat",
+        "_step_lon",
+    )
 
     def __init__(self, polygon: Area) -> None:
         rings = shapely.get_rings(shapely.get_parts(polygon))

@@ -1,24 +1,23 @@
-"""What the screen compares, as a table with a row a vehicle, and the plain fixes that the states do not hold yet.
+"""What the screen compares, as a table with a row a vehicle.
 
 Two directions, and a vehicle is in one of them at a time. The engine touches a state: its row is written anew before the
-screen looks at it again. The screen passes fixes: they are in the table and in the log, and `settle` brings the state up
-to date before anybody looks at it.
+screen looks at it again. The screen passes fixes: they are in the table and in the rings, and `settle` brings the state
+up to date before anybody looks at it.
 """
 
 from __future__ import annotations
 
-from itertools import repeat
 from math import inf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from telematics.core.facts import Facts
+from telematics.core.fleet import grown
 from telematics.core.inputs import DEVICES
 from telematics.core.motion import LONGEST_GAP_S, within
 from telematics.core.plain import MOVES, STANDS, STRAYS
-from telematics.core.state import RING_FIXES, Anchor, FixPoint, VehicleState
-from telematics.core.timers import grown
+from telematics.core.state import Anchor, VehicleState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from telematics.core.facts import Scope
+    from telematics.core.fleet import Fleet
     from telematics.core.plain import PlainFixes
     from telematics.core.rulebook import Rulebook
     from telematics.core.rules.base import PlainFixRule
-    from telematics.core.state import Fleet
     from telematics.core.surroundings import Hits
 
     Floats = NDArray[np.float64]
@@ -63,14 +62,6 @@ _OWN = DUE + 1
 _FIX, ANCHOR = slice(FIX_TS, FIX_LAT + 1), slice(ANCHOR_TS, ANCHOR_LAT + 1)
 _GAPS = slice(OLDEST_GAP_S, GAP_S + 1)
 _BLANK = float("nan")
-_new = tuple.__new__  # a named tuple's own constructor takes twice as long, a loop around it four times
-_DEPTH = RING_FIXES + 1  # the ring, and the one whose time is the latest forgotten
-
-
-def of_first(column: NDArray[np.int64], first: Mask) -> NDArray[np.int64]:
-    """For each row of a column in groups what the group's first row holds; `first` marks where groups begin."""
-    spread: NDArray[np.int64] = column[first][np.cumsum(first) - 1]
-    return spread
 
 
 class Columns:
@@ -100,10 +91,8 @@ class Columns:
         self._touched: dict[int, VehicleState] = {}
         # One for all rows: making it costs as much as filling it. What is asked is how it will be if the vehicle stands.
         self._facts = Facts(scope, VehicleState(""), 0, 0, 0, stopped_s=inf)
-        # The last plain fixes of each vehicle in a circle, and how many there were since its state was settled.
-        self._log = np.full((0, 5, _DEPTH), _BLANK)
-        self._logged = np.zeros(0, dtype=np.int64)
-        self._logged_of = self._logged.data
+        self._ahead = np.zeros(0, dtype=bool)  # of its state
+        self._is_ahead = self._ahead.data
 
     def touch(self, state: VehicleState) -> None:
         """Somebody is about to change a state."""
@@ -112,7 +101,7 @@ class Columns:
 
     def settle(self, state: VehicleState) -> None:
         """Somebody is about to look at a state: put into it what was passed by."""
-        if state.slot < len(self._logged_of) and self._logged_of[state.slot]:
+        if state.slot < len(self._is_ahead) and self._is_ahead[state.slot]:
             self._catch_up(state)
 
     def renew(self) -> None:
@@ -120,9 +109,8 @@ class Columns:
         slots = len(self.fleet.by_slot)
         if slots > len(self.table):
             self.table = grown(self.table, slots, _BLANK)
-            self._log = grown(self._log, slots, _BLANK)
-            self._logged = grown(self._logged, slots, 0)
-            self._logged_of = self._logged.data
+            self._ahead = grown(self._ahead, slots, fill=False)
+            self._is_ahead = self._ahead.data
         if self._touched:
             self.table[list(self._touched)] = [self._row(state) for state in self._touched.values()]
             self._touched.clear()
@@ -132,21 +120,15 @@ class Columns:
 
         Gives the numbers of those that are now their vehicle's newest.
         """
-        table, log = self.table, self._log
-        slot, ts = slots[good], fixes.ts[good]
-        # How many of the vehicle's come before each: all before it, less all before the vehicle's first.
+        table, slot, ts = self.table, slots[good], fixes.ts[good]
         begins = first[good]
-        rank = np.arange(len(slot))
-        rank -= of_first(rank, begins)
-        where = (self._logged[slot] + rank) % _DEPTH
         columns = (fixes.ts, fixes.lon, fixes.lat, accuracy_m, fixes.speed_kmh)
-        log[slot, :, where] = np.column_stack([column[good] for column in columns])
-        newest = np.append(begins[1:], True) if len(begins) else begins
+        self.fleet.rings.extend(slot, begins, np.column_stack([column[good] for column in columns]))
         moving = fixes.speed_kmh[good] > self._moving_kmh
         table[slot[moving], MOVED_TS] = ts[moving]  # of several the last one counts, as always in numpy
-        last = np.flatnonzero(good)[newest]
-        slot = slot[newest]
-        self._logged[slot] += rank[newest] + 1
+        newest = np.append(begins[1:], True) if len(begins) else begins
+        last, slot = np.flatnonzero(good)[newest], slot[newest]
+        self._ahead[slot] = True
         table[slot, LAST_TS] = fixes.ts[last]
         table[slot, _FIX] = np.column_stack((fixes.ts, fixes.lon, fixes.lat))[last]
         table[slot, ANCHOR] = np.column_stack((fixes.anchor_ts, fixes.anchor_lon, fixes.anchor_lat))[last]
@@ -160,18 +142,10 @@ class Columns:
         return last
 
     def _catch_up(self, state: VehicleState) -> None:
-        slot, device, ring = state.slot, state.device, state.ring
+        slot, device = state.slot, state.device
         row = self.table[slot, :_OWN].tolist()
-        count = self._logged_of[slot]
-        self._logged_of[slot] = 0
-        ts, *rest = self._log[slot, :, :count].tolist()
-        fixes = list(map(_new, repeat(FixPoint), zip(map(int, ts), *rest, strict=True)))
-        oldest = count % _DEPTH if count > _DEPTH else 0
-        ring += fixes[oldest:] + fixes[:oldest] if oldest else fixes
-        if len(ring) > RING_FIXES:
-            device.floor = max(device.floor, ring[-_DEPTH].ts)
-            del ring[:-RING_FIXES]
-        state.fix = ring[-1]
+        self._is_ahead[slot] = False
+        state.fix = self.fleet.rings.newest(slot)
         state.moved_ts = int(row[MOVED_TS])
         device.last_ts, device.heard_at = int(row[LAST_TS]), int(row[HEARD_AT])
         device.interval_s = row[INTERVAL_S]
@@ -184,7 +158,7 @@ class Columns:
             fix is None
             or anchor is None
             or state.settled_in is None
-            or state.ring[-1].ts != fix.ts
+            or self.fleet.rings.newest_ts(state.slot) != fix.ts
             or state.suspects
             or not state.remembering <= self._remembering
             or (device.astray and max(device.astray) > device.last_ts)

@@ -41,16 +41,17 @@ from telematics.core import visits
 from telematics.core.columns import Columns
 from telematics.core.effects import Effects, Outcome, Quarantine
 from telematics.core.facts import Facts, Scope, Tracer, VisitChange
+from telematics.core.fleet import Fleet
 from telematics.core.inputs import Inputs, prepare
 from telematics.core.late import place_late
 from telematics.core.motion import derived_kmh, observe_interval, stay
 from telematics.core.quality import accuracy_of, agreeing, has_fix, is_too_fast
-from telematics.core.reports import file_odd, news, trim_ring
+from telematics.core.reports import file_odd, news
 from telematics.core.rulebook import Rulebook
 from telematics.core.rules.base import Trigger
 from telematics.core.screen import Screen
 from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
-from telematics.core.state import RING_FIXES, DeviceState, FixPoint, Fleet, Key, VehicleState
+from telematics.core.state import DeviceState, FixPoint, Key, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
 from telematics.core.timers import Timers
 from telematics.core.trips import Trips
@@ -71,6 +72,7 @@ class MonitorEngine:
         self._truncated = truncated
         self._fleet = Fleet()
         self._vehicles = self._fleet.by_id
+        self._rings = self._fleet.rings
         self._trips = Trips()
         self._quality = rules.quality
         self._future_ms = round(rules.quality.future_clock_s * 1000)
@@ -163,7 +165,8 @@ class MonitorEngine:
             "clock": self.clock,
             "truncated": self._truncated,
             "vehicles": {
-                vehicle_id: snapshot_vehicle(state, self._true_due) for vehicle_id, state in self._vehicles.items()
+                vehicle_id: snapshot_vehicle(state, self._rings.of(state), self._true_due)
+                for vehicle_id, state in self._vehicles.items()
             },
         }
 
@@ -174,10 +177,10 @@ class MonitorEngine:
         for trip in trips:
             self.put_trip(trip)
         for vehicle_id, plain in snapshot["vehicles"].items():
-            state = restore_vehicle(vehicle_id, plain)
+            state, ring = restore_vehicle(vehicle_id, plain)
             state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
             state.trip = self._trips.in_force.get(vehicle_id)
-            self._fleet.add(state)
+            self._fleet.add(state, ring)
             self._columns.touch(state)
             for key, due in list(state.deadlines.items()):
                 if key[0] != visits.TIMER or key[1] in state.visits:
@@ -291,7 +294,8 @@ class MonitorEngine:
         former.floor = max(former.floor, former.last_ts)
         state.primary, state.device = Device.TRACTOR, tractor
         state.fix = state.anchor = None
-        state.ring, state.suspects, state.settled_in = [], [], None
+        state.suspects, state.settled_in = [], None
+        self._rings.put(state.slot, ())
         self._surroundings.look_around(state, ())
 
     def _astray(self, state: VehicleState, device: DeviceState, ping: Ping, at: int, reason: Quarantine) -> Outcome:
@@ -305,7 +309,7 @@ class MonitorEngine:
 
     def _not_new(self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits, at: int) -> Outcome:
         """A ping that is not newer than the device's last: a duplicate, or late."""
-        outcome, is_news, changes = place_late(self._scope, self._surroundings, state, device, ping, hits)
+        outcome, is_news, changes = place_late(self._scope, self._surroundings, self._rings, state, device, ping, hits)
         if is_news:
             device.heard_at = at
         triggers = Trigger.HEARD if is_news and device is state.device else 0
@@ -365,11 +369,11 @@ class MonitorEngine:
                     return Outcome.QUARANTINED
                 triggers |= Trigger.JUMP
                 device.floor = max(device.floor, last.ts)
-                state.ring, state.anchor = state.suspects[:-1], None
-                last = state.ring[-1]
+                self._rings.put(state.slot, state.suspects[:-1])
+                last, state.anchor = state.suspects[-2], None
                 step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
             if speed_kmh is None:
-                fix = fix._replace(speed_kmh=derived_kmh(state.ring, fix))
+                fix = fix._replace(speed_kmh=derived_kmh(self._rings.of(state), fix))
         elif state.first_ts >= 0:
             state.first_ts = fix.ts
         if state.suspects:
@@ -377,12 +381,11 @@ class MonitorEngine:
         state.fix = fix
         if fix.speed_kmh > self._motion.moving_kmh:
             state.moved_ts = fix.ts
-        state.ring.append(fix)
-        stopped_s = stay(state, step_m, self._motion)
+        before = None if last is None else self._rings.newest(state.slot)
+        self._rings.append(state.slot, fix)
+        stopped_s = stay(state, before, fix, step_m, self._motion, self._rings)
         if stopped_s:
             triggers |= Trigger.STANDING
-        if len(state.ring) > RING_FIXES:
-            trim_ring(state)
         settled = hits == state.settled_in and fix.ts < state.settled_until
         changes = () if settled else self._place(state, hits, fix, at)
         if changes:

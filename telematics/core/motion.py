@@ -14,6 +14,7 @@ from telematics.core.state import Anchor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from telematics.core.fleet import Rings
     from telematics.core.state import DeviceState, FixPoint, VehicleState
 
 GAPS = 3  # a median of three follows a change of cadence after two pings and shrugs off one odd gap
@@ -45,37 +46,39 @@ def back_dated(ring: Sequence[FixPoint], radius_m: float, first_ts: int) -> Anch
     return Anchor(at.ts, at.lon, at.lat, at.ts > first_ts)
 
 
-def stay(state: VehicleState, step_m: float, params: MotionParams) -> float:
-    """Follow where the vehicle stands, on its newest fix `step_m` from the one before.
+def stay(
+    state: VehicleState, before: FixPoint | None, fix: FixPoint, step_m: float, params: MotionParams, rings: Rings
+) -> float:
+    """Follow where the vehicle stands, on its newest fix, in the ring already, and the one in front of it there.
 
-    Gives how long it has stood, in seconds; 0 when the fix lies outside the stay. Two fixes outside in a row end a
-    stay, one alone may be drift; a stay of a single fix is none.
+    `step_m` is the way from the vehicle's last fix, which is `before` unless a late one came between. Gives how long it
+    has stood, in seconds; 0 when the fix lies outside the stay. Two fixes outside in a row end a stay, one alone may be
+    drift; a stay of a single fix is none.
     """
-    anchor, ring = state.anchor, state.ring
-    fix = ring[-1]
-    if anchor is None or len(ring) < 2:
-        state.anchor = back_dated(ring, params.stop_radius_m, state.first_ts)
+    anchor = state.anchor
+    if anchor is None or before is None:
+        state.anchor = back_dated(rings.of(state), params.stop_radius_m, state.first_ts)
         return 0.0
-    if anchor.ts == ring[-2].ts:
+    if anchor.ts == before.ts:
         if step_m <= params.stop_radius_m:
             return (fix.ts - anchor.ts) / 1000.0
         state.anchor = Anchor(fix.ts, fix.lon, fix.lat, fix.ts > state.first_ts)
         return 0.0
     if within(anchor, fix, params.stop_radius_m):
         return (fix.ts - anchor.ts) / 1000.0
-    if not within(anchor, ring[-2], params.stop_radius_m):
-        state.anchor = back_dated(ring, params.stop_radius_m, state.first_ts)
+    if not within(anchor, before, params.stop_radius_m):
+        state.anchor = back_dated(rings.of(state), params.stop_radius_m, state.first_ts)
     return 0.0
 
 
-def mend_stay(state: VehicleState, params: MotionParams) -> None:
+def mend_stay(state: VehicleState, ring: Sequence[FixPoint], params: MotionParams) -> None:
     """A late fix, now in the ring, may show that the vehicle was away in between: two in a row outside end the stay."""
     anchor = state.anchor
     if anchor is None:
         return
-    outside = [not within(anchor, fix, params.stop_radius_m) for fix in state.ring if fix.ts > anchor.ts]
+    outside = [not within(anchor, fix, params.stop_radius_m) for fix in ring if fix.ts > anchor.ts]
     if any(first and second for first, second in pairwise(outside)):
-        mended = back_dated(state.ring, params.stop_radius_m, state.first_ts)
+        mended = back_dated(ring, params.stop_radius_m, state.first_ts)
         if mended.ts > anchor.ts:
             state.anchor = mended
 

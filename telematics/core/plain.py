@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOVES, STANDS, STRAYS = 0.0, 1.0, 2.0
 
+
 @dataclass(frozen=True, slots=True)
 class PlainFixes:
     """Columns of equal length, what came before each fix beside it.

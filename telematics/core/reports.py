@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from telematics.core.facts import event_code
-from telematics.core.state import EVENT_TIMES, ODD_TIMES, RING_FIXES
+from telematics.core.state import EVENT_TIMES, ODD_TIMES
 
 if TYPE_CHECKING:
     from telematics.core.state import DeviceState, VehicleState
@@ -19,13 +19,6 @@ def file_odd(device: DeviceState, ts: int) -> None:
     insort(device.odd, ts)
     if len(device.odd) > ODD_TIMES:
         device.floor = max(device.floor, device.odd.pop(0))
-
-
-def trim_ring(state: VehicleState) -> None:
-    """Forget the oldest fixes over the ring's size."""
-    ring = state.ring
-    while len(ring) > RING_FIXES:
-        state.device.floor = max(state.device.floor, ring.pop(0).ts)
 
 
 def news(state: VehicleState, ping: Ping, ts: int) -> tuple[DeviceEvent, ...]:

@@ -32,8 +32,8 @@ from telematics.core.columns import (
     SATELLITES,
     SETTLED_UNTIL,
     Columns,
-    of_first,
 )
+from telematics.core.fleet import of_first
 from telematics.core.motion import LONGEST_GAP_S
 from telematics.core.plain import MOVES, STANDS, STRAYS, NotedFix, PlainFixes
 from telematics.core.quality import NOWHERE_DEG
@@ -173,7 +173,10 @@ class Screen:
             & (speed >= 0)
             & ((np.abs(lon) >= NOWHERE_DEG) | (np.abs(lat) >= NOWHERE_DEG))
             & told
-            & ((step_m < quality.jump_m * (1 - _CLEARLY)) | (step_m * 3600.0 < quality.jump_kmh * step_ms * (1 - _CLEARLY)))
+            & (
+                (step_m < quality.jump_m * (1 - _CLEARLY))
+                | (step_m * 3600.0 < quality.jump_kmh * step_ms * (1 - _CLEARLY))
+            )
         )
         watched = self._columns.watched
         for rule, columns in watched.items():

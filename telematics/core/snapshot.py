@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 STATE_VERSION = 1
 
 
-def snapshot_vehicle(state: VehicleState, true_due: TrueDue) -> dict[str, Any]:
+def snapshot_vehicle(state: VehicleState, ring: list[FixPoint], true_due: TrueDue) -> dict[str, Any]:
     """Plain data; what follows from the rest, from the fences or from the trip is left out.
 
     Ids of fences and rules are written once, in `names`, and stand elsewhere as their number there: a fence that is
@@ -29,7 +29,7 @@ def snapshot_vehicle(state: VehicleState, true_due: TrueDue) -> dict[str, Any]:
         "others": {name.value: _plain_device(device) for name, device in state.others.items()},
         # Not always the newest of the ring: a late fix behind pings without one is there, and moves nothing.
         "fix": None if state.fix is None else list(state.fix),
-        "ring": _plain_ring(state.ring),
+        "ring": _plain_ring(ring),
         "anchor": None if state.anchor is None else list(state.anchor),
         "moved_ts": state.moved_ts,
         "ignition": [state.ignition, state.ignition_ts],
@@ -53,23 +53,21 @@ def snapshot_vehicle(state: VehicleState, true_due: TrueDue) -> dict[str, Any]:
     return {**plain, "names": list(number)}
 
 
-def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
-    """The state that `snapshot_vehicle` wrote down. Raises ValueError for a version it does not know."""
+def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> tuple[VehicleState, list[FixPoint]]:
+    """The state and the ring that `snapshot_vehicle` wrote down. Raises ValueError for a version it does not know."""
     if plain.get("v") != STATE_VERSION:
         msg = f"state of vehicle {vehicle_id} has version {plain.get('v')!r}; this program reads {STATE_VERSION}"
         raise ValueError(msg)
     ignition, ignition_ts = plain["ignition"]
     name: list[str] = plain["names"]
     memory = {(name[rule], name[subject]): value for rule, subject, value in plain["memory"]}
-    ring = _ring(plain["ring"])
-    return VehicleState(
+    state = VehicleState(
         vehicle_id=vehicle_id,
         first_ts=plain["first_ts"],
         primary=Device(plain["primary"]),
         device=_device(plain["device"]),
         others={Device(name): _device(device) for name, device in plain["others"].items()},
         fix=None if plain["fix"] is None else FixPoint(*plain["fix"]),
-        ring=ring,
         anchor=None if plain["anchor"] is None else Anchor(*plain["anchor"]),
         moved_ts=plain["moved_ts"],
         ignition=ignition,
@@ -89,6 +87,7 @@ def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> VehicleState:
         memory=memory,
         remembering=remembering(memory),
     )
+    return state, _ring(plain["ring"])
 
 
 class _Numbers(dict[str, int]):

@@ -102,7 +102,6 @@ class VehicleState:
     device: DeviceState = field(default_factory=DeviceState)
     others: dict[Device, DeviceState] = field(default_factory=dict)
     fix: FixPoint | None = None
-    ring: list[FixPoint] = field(default_factory=list)
     anchor: Anchor | None = None
     moved_ts: int = -1
     ignition: bool | None = None
@@ -138,27 +137,3 @@ class VehicleState:
         if device is None:
             device = self.others[name] = DeviceState()
         return device
-
-
-class Fleet:
-    """The vehicles of a partition. Each has a slot: its number in columns that are kept beside the states."""
-
-    def __init__(self) -> None:
-        self.by_id: dict[str, VehicleState] = {}
-        self.by_slot: list[VehicleState] = []
-        self.slots: dict[str, int] = {}
-        """Apart from the states: each of a batch is asked for, few are looked at."""
-
-    def add(self, state: VehicleState) -> None:
-        """Take in a vehicle that is new here."""
-        state.slot = self.slots[state.vehicle_id] = len(self.by_slot)
-        self.by_id[state.vehicle_id] = state
-        self.by_slot.append(state)
-
-    def gauges(self) -> dict[str, int]:
-        """How many vehicles there are, and how many alerts and visits are open."""
-        return {
-            "vehicles": len(self.by_slot),
-            "open_alerts": sum(len(state.episodes) for state in self.by_slot),
-            "visits": sum(len(state.visits) for state in self.by_slot),
-        }

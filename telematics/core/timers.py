@@ -11,27 +11,23 @@ has become of one before it counts.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from telematics.core.fleet import grown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from telematics.core.state import Fleet, Key, VehicleState
+    from telematics.core.fleet import Fleet
+    from telematics.core.state import Key, VehicleState
 
     TrueDue = Callable[[VehicleState, Key, int], int]
 
 _NEVER = np.inf
-
-
-def grown(column: NDArray[Any], slots: int, fill: float) -> NDArray[Any]:
-    """`column` with room for twice as many rows as there are slots; new rows hold `fill`."""
-    more = np.full((2 * slots, *column.shape[1:]), fill, dtype=column.dtype)
-    more[: len(column)] = column
-    return more
 
 
 class Timers:

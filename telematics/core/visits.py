@@ -122,13 +122,14 @@ def at_timer(scope: Scope, state: VehicleState, fence_id: str) -> tuple[VisitCha
     return (_entered(scope.fences.fences[number], number, visit),)
 
 
-def at_late_fix(scope: Scope, state: VehicleState, fix: FixPoint, inside: set[int]) -> tuple[VisitChange, ...]:
+def at_late_fix(
+    scope: Scope, state: VehicleState, fix: FixPoint, following: FixPoint | None, inside: set[int]
+) -> tuple[VisitChange, ...]:
     """What a fix between two known ones changes: a leaving that had not begun yet, or a passage nobody saw.
 
-    `fix` is in the ring already. A fence that wants a time inside is not proven by one late fix.
+    `following` is the next one in the ring. A fence that wants a time inside is not proven by one late fix.
     """
     changes: list[VisitChange] = []
-    following = next((known for known in state.ring if known.ts > fix.ts), None)
     for number in sorted(inside):
         fence = scope.fences.fences[number]
         if fix.accuracy_m > scope.fences.size_m(number):

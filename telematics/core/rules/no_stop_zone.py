@@ -66,7 +66,9 @@ class NoStopZone(standing.StopRule):
             )
 
     def acts_after_s(self, facts: Facts) -> float:
-        open_since = {subject: episode.start for (rule, subject), episode in facts.state.episodes.items() if rule == self.id}
+        open_since = {
+            subject: episode.start for (rule, subject), episode in facts.state.episodes.items() if rule == self.id
+        }
         anchor = facts.state.anchor
         if anchor is not None and any(anchor.ts > start for start in open_since.values()):
             return 0.0

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from telematics.core.state import FixPoint, Visit
 
 
-
 class StopRule:
     """What every stop rule tells the screen: from when on a fix within the stop radius concerns it."""
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telematics.core.state import Fleet, VehicleState
+from telematics.core.fleet import Fleet
+from telematics.core.state import VehicleState
 from telematics.core.timers import Timers
 from telematics.model import Alert
 from tests.support.generator import Coverage, Stream, run, streams

@@ -16,7 +16,7 @@ from geofences.index import FenceIndex
 from geofences.model import Detect, Fence, FenceKind
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
-from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
+from telematics.core.snapshot import restore_vehicle
 from telematics.model import Device, DeviceEvent
 from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
 from tests.support.places import FENCES, INDEX, circle
@@ -147,8 +147,6 @@ def test_a_state_of_another_version_is_refused() -> None:
     """A snapshot that this program does not know is named, not guessed at."""
     engine = MonitorEngine(INDEX, RULE_SET)
     run(engine, list(Truck("T1").send().sent))
-    state = engine.vehicle("T1")
-    assert state is not None
-    plain = {**snapshot_vehicle(state, lambda _state, _key, due: due), "v": 99}
+    plain = {**engine.snapshot()["vehicles"]["T1"], "v": 99}
     with pytest.raises(ValueError, match="T1 has version 99"):
         restore_vehicle("T1", plain)

@@ -1,0 +1,122 @@
+"""The vehicles of a partition, and what is kept of all of them in columns: their last fixes."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from telematics.core.state import RING_FIXES, FixPoint, VehicleState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Slots = NDArray[np.intp]
+    Mask = NDArray[np.bool_]
+
+_DEPTH = RING_FIXES + 1  # the ring, and the one whose time is the latest forgotten
+_new = tuple.__new__  # a named tuple's own constructor takes twice as long, a loop around it four times
+
+
+def grown(column: NDArray[Any], slots: int, fill: float) -> NDArray[Any]:
+    """`column` with room for twice as many rows as there are slots; new rows hold `fill`."""
+    more = np.full((2 * slots, *column.shape[1:]), fill, dtype=column.dtype)
+    more[: len(column)] = column
+    return more
+
+
+def of_first(column: NDArray[np.int64], first: Mask) -> NDArray[np.int64]:
+    """For each row of a column in groups what the group's first row holds; `first` marks where groups begin."""
+    spread: NDArray[np.int64] = column[first][np.cumsum(first) - 1]
+    return spread
+
+
+class Rings:
+    """The last good fixes of each vehicle by time, RING_FIXES of them, by slot.
+
+    As columns, for as objects they were half of all that a vehicle costs, and few are ever looked at.
+    """
+
+    def __init__(self) -> None:
+        self._fixes = np.zeros((0, _DEPTH, len(FixPoint._fields)))
+        self._counts = np.zeros(0, dtype=np.int64)  # ever put in; the place of the next is this modulo _DEPTH
+        self._counts_of = self._counts.data
+
+    def reserve(self, slots: int) -> None:
+        """Make room for so many vehicles."""
+        if slots > len(self._counts):
+            self._fixes, self._counts = grown(self._fixes, slots, 0.0), grown(self._counts, slots, 0)
+            self._counts_of = self._counts.data
+
+    def of(self, state: VehicleState) -> list[FixPoint]:
+        """The ring of a vehicle, oldest first; the latest that it has forgotten raises its device's floor."""
+        count = self._counts_of[state.slot]
+        ts, *rest = self._fixes[state.slot, :count].T.tolist()
+        fixes = list(map(_new, repeat(FixPoint), zip(map(int, ts), *rest, strict=True)))
+        if count > _DEPTH:
+            oldest = count % _DEPTH
+            fixes = fixes[oldest:] + fixes[:oldest]
+        if count > RING_FIXES:
+            device = state.device
+            device.floor = max(device.floor, fixes.pop(0).ts)
+        return fixes
+
+    def newest(self, slot: int) -> FixPoint:
+        """The newest fix of a ring that is not empty."""
+        ts, *rest = self._fixes[slot, (self._counts_of[slot] - 1) % _DEPTH].tolist()
+        return FixPoint(int(ts), *rest)
+
+    def newest_ts(self, slot: int) -> float:
+        """Its time."""
+        return self._fixes.item(slot, (self._counts_of[slot] - 1) % _DEPTH, 0)
+
+    def append(self, slot: int, fix: FixPoint) -> None:
+        """Put in a fix that is newer than all before."""
+        count = self._counts_of[slot]
+        self._fixes[slot, count % _DEPTH] = fix
+        self._counts_of[slot] = count + 1
+
+    def extend(self, slots: Slots, first: Mask, fixes: Floats) -> None:
+        """Put in fixes, a row of FixPoint's fields each, sorted by vehicle and then by time."""
+        rank = np.arange(len(slots))
+        rank -= of_first(rank, first)
+        self._fixes[slots, (self._counts[slots] + rank) % _DEPTH] = fixes
+        last = np.append(first[1:], True) if len(first) else first
+        self._counts[slots[last]] += rank[last] + 1
+
+    def put(self, slot: int, fixes: Sequence[FixPoint]) -> None:
+        """Let these, oldest first, be the ring; of RING_FIXES + 1 the oldest counts as forgotten."""
+        self._counts_of[slot] = len(fixes)
+        if fixes:
+            self._fixes[slot, : len(fixes)] = fixes
+
+
+class Fleet:
+    """The vehicles of a partition. Each has a slot: its number in columns that are kept beside the states."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, VehicleState] = {}
+        self.by_slot: list[VehicleState] = []
+        self.slots: dict[str, int] = {}
+        """Apart from the states: each of a batch is asked for, few are looked at."""
+        self.rings = Rings()
+
+    def add(self, state: VehicleState, ring: Sequence[FixPoint] = ()) -> None:
+        """Take in a vehicle that is new here."""
+        state.slot = self.slots[state.vehicle_id] = len(self.by_slot)
+        self.rings.reserve(state.slot + 1)
+        self.rings.put(state.slot, ring)
+        self.by_id[state.vehicle_id] = state
+        self.by_slot.append(state)
+
+    def gauges(self) -> dict[str, int]:
+        """How many vehicles there are, and how many alerts and visits are open."""
+        return {
+            "vehicles": len(self.by_slot),
+            "open_alerts": sum(len(state.episodes) for state in self.by_slot),
+            "visits": sum(len(state.visits) for state in self.by_slot),
+        }
