@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-_TRUE_TO = 0.02  # a plane drawn at one latitude is true to this share within the 50 km around a fence …
-_PLANE_M = 50_000.0
+# A plane drawn at the latitude of a fence that is nearest to a pole makes no way longer than it is by more than this
+# share, within so many metres around the fence and so far from the pole.
+_TRUE_TO = 0.02
+_PLANE_M = 10_000.0
+_POLAR_DEG = 85.0
 _APART_M = 250.0  # so far apart are the points that tell whether a fence is far
 _POINTS = 512  # and so many about suffice for the largest
 
@@ -50,15 +53,16 @@ class Boundary:
         within = (ring[1:] == ring[:-1]) & steps.any(axis=1)
         self._from_lon, self._from_lat = points[:-1][within].T.copy()
         self._step_lon, self._step_lat = steps[within].T.copy()
-        # Points all along it, in metres about one of them, drawn at the latitude where a degree of longitude is shortest.
+        # Points all along it, in metres about one of them.
+        farthest = float(np.abs(points[:, 1]).max())
         self._origin = float(points[0, 0]), float(points[0, 1])
-        self._scale = metres_per_degree(float(np.abs(points[:, 1]).max()))
+        self._scale = metres_per_degree(farthest)
         sides = shapely.transform(rings, lambda degrees: (degrees - self._origin) * self._scale)
         apart_m = max(_APART_M, float(shapely.length(sides).sum()) / _POINTS)
         metres = shapely.get_coordinates(shapely.segmentize(sides, apart_m))
         self._along = -2.0 * metres
         self._squares = (metres * metres).sum(axis=1)
-        self._slack_m = apart_m / 2.0
+        self._slack_m = apart_m / 2.0 if farthest < _POLAR_DEG else inf
 
     def distance_m(self, lon: float, lat: float, enough_m: float = inf) -> float:
         """Metres from a point to the nearest point of the boundary; one beyond `enough_m` may be told as just that.

@@ -381,7 +381,9 @@ class MonitorEngine:
         state.fix = fix
         if fix.speed_kmh > self._motion.moving_kmh:
             state.moved_ts = fix.ts
-        before = None if last is None else self._rings.newest(state.slot)
+        before = last
+        if last is not None and last.ts != self._rings.newest_ts(state.slot):
+            before = self._rings.newest(state.slot)  # a late fix, behind pings without one
         self._rings.append(state.slot, fix)
         stopped_s = stay(state, before, fix, step_m, self._motion, self._rings)
         if stopped_s:

@@ -66,14 +66,16 @@ class NoStopZone(standing.StopRule):
             )
 
     def acts_after_s(self, facts: Facts) -> float:
-        open_since = {
-            subject: episode.start for (rule, subject), episode in facts.state.episodes.items() if rule == self.id
-        }
-        anchor = facts.state.anchor
-        if anchor is not None and any(anchor.ts > start for start in open_since.values()):
-            return 0.0
-        zones = standing.no_stop_zones(facts)
-        return self.params.stopped_s if any(fence_id not in open_since for fence_id, _, _ in zones) else inf
+        state, first_s = facts.state, inf
+        anchor = state.anchor
+        if self.id in state.remembering and anchor is not None:
+            for (rule, _), episode in state.episodes.items():
+                if rule == self.id and anchor.ts > episode.start:
+                    return 0.0
+        for fence_id, _, _ in standing.no_stop_zones(facts):
+            if (self.id, fence_id) not in state.episodes:
+                first_s = self.params.stopped_s
+        return first_s
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """Sets no deadline."""

@@ -73,7 +73,7 @@ class RiskStop(standing.StopRule):
         anchor, episode = state.anchor, facts.episode(self)
         if episode is not None and anchor is not None and anchor.ts > episode.start:
             return 0.0
-        if state.corridor is None or state.risk < params.risk or standing.lasting_excuse(facts) is not None:
+        if state.corridor is None or state.risk < params.risk or standing.is_excused(facts):
             return inf
         if episode is None:
             return params.stopped_s

@@ -47,7 +47,9 @@ class StopRule:
 def no_stop_zones(facts: Facts) -> list[tuple[str, int, Visit]]:
     """The no-stop zones the vehicle is in: id, number, visit."""
     fences, number_of = facts.scope.fences.fences, facts.scope.number_of
-    found = []
+    found: list[tuple[str, int, Visit]] = []
+    if not facts.state.visits:
+        return found
     for fence_id, visit in facts.state.visits.items():
         number = number_of.get(fence_id)
         if number is not None and fences[number].kind is FenceKind.NO_STOP and visit.state == State.INSIDE:
@@ -108,14 +110,18 @@ def planned_stop(facts: Facts, fix: FixPoint) -> PlannedStop | None:
 def excuse(facts: Facts) -> str | None:
     """What explains standing here: a place, the plan, or a profile that stops all day; None if nothing does."""
     fix = facts.state.fix
-    if not facts.places and fix is not None and planned_stop(facts, fix) is not None:
-        return "stop planned by the trip"
-    return lasting_excuse(facts)
-
-
-def lasting_excuse(facts: Facts) -> str | None:
-    """What explains standing here and goes on explaining it, as the trip's plan may cease to."""
-    trip = facts.state.trip
     if facts.places:
         return facts.place_name()
-    return "profile last_mile" if trip is not None and trip.vehicle.profile == "last_mile" else None
+    if fix is not None and planned_stop(facts, fix) is not None:
+        return "stop planned by the trip"
+    return "profile last_mile" if _stops_all_day(facts) else None
+
+
+def is_excused(facts: Facts) -> bool:
+    """Whether something explains standing here and goes on explaining it, as the trip's plan may cease to."""
+    return bool(facts.places) or _stops_all_day(facts)
+
+
+def _stops_all_day(facts: Facts) -> bool:
+    trip = facts.state.trip
+    return trip is not None and trip.vehicle.profile == "last_mile"

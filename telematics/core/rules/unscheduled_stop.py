@@ -76,7 +76,7 @@ class UnscheduledStop(standing.StopRule):
         anchor, episode = facts.state.anchor, facts.episode(self)
         if episode is not None:
             return 0.0 if anchor is not None and anchor.ts > episode.start else inf
-        if self._stricter_rule(facts) is not None or standing.lasting_excuse(facts) is not None:
+        if self._stricter_rule(facts) is not None or standing.is_excused(facts):
             return inf
         on_federal_road = facts.state.corridor is not None
         return self.params.federal_road_s if on_federal_road else self.params.elsewhere_s

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from telematics.core import screen
+from telematics.core.columns import MOTION, Columns
 from telematics.core.engine import MonitorEngine
+from telematics.core.plain import MOVES, STANDS, STRAYS, PlainFixes
 from telematics.core.rules.implausible_jump import ImplausibleJump
 from telematics.core.screen import Screen
 from telematics.core.state import VehicleState
@@ -37,7 +40,13 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule asked of every fix, every fence looked at again: identical bytes, counts and state."""
     coverage = Coverage()
     spared = Counter[str]()
-    passing, settling = Screen.pass_plain, Surroundings.settle
+    turns = Counter[tuple[float, float]]()
+    passing, settling, following = Screen.pass_plain, Surroundings.settle, Columns.pass_by
+
+    def follows(columns: Columns, slots: Any, fixes: PlainFixes, accuracy_m: Any, good: Any, first: Any) -> Any:
+        before = columns.table[slots[good], MOTION]
+        turns.update(zip(before.tolist(), fixes.motion[good].tolist(), strict=True))
+        return following(columns, slots, fixes, accuracy_m, good, first)
 
     def passes(*of: Any) -> list[bool]:
         passed = passing(*of)
@@ -54,6 +63,8 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as counting:
             counting.setattr(Screen, "pass_plain", passes)
             counting.setattr(Surroundings, "settle", settles)
+            counting.setattr(Columns, "pass_by", follows)
+            counting.setattr(screen, "_WORTH_IT", 1)
             quick = stream.engine()
             came = run(quick, stream.inputs)
         coverage.add(came.alerts)
@@ -70,6 +81,8 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     law()
     coverage.require()
     assert min(spared[name] for name in ("plain", "settled", "leaving")) > 0, f"a shortcut was never taken: {spared}"
+    wanted = [(MOVES, STANDS), (STANDS, STANDS), (STANDS, STRAYS), (STRAYS, STANDS), (STRAYS, MOVES)]
+    assert min(turns[turn] for turn in wanted) > 0, f"a turn was never taken: {turns}"
 
 
 def test_an_odometer_that_runs_at_a_stand_is_compared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +98,7 @@ def test_an_odometer_that_runs_at_a_stand_is_compared_all_the_same(monkeypatch: 
 
     def note(*of: Any) -> tuple[float, ...]:
         nonlocal noted
-        noted += of[2].stands
+        noted += of[2].stands_since < inf
         return filing(*of)
 
     monkeypatch.setattr(ImplausibleJump, "note", note)

@@ -80,6 +80,19 @@ def test_the_distance_is_zero_exactly_inside(fences: list[Fence], points: list[P
         assert {number for number in range(len(fences)) if index.outside_m(number, *point) == 0.0} == inside
 
 
+@settings(deadline=None, max_examples=60)
+@given(fences=fence_sets(), points=st.lists(positions, min_size=1, max_size=20), share=st.floats(0.0, 2.0))
+def test_a_distance_is_exact_until_it_is_enough(fences: list[Fence], points: list[Position], share: float) -> None:
+    """Asked whether a fence is further than some distance, the shortcut says so only where it is."""
+    index = FenceIndex(fences)
+    for lon, lat in points:
+        for number in range(len(fences)):
+            exact_m = index.boundary_m(number, lon, lat)
+            for enough_m in (exact_m * share, exact_m * 0.999, exact_m * 1.001, 60.0, 400.0):
+                told_m = index.boundary_m(number, lon, lat, enough_m)
+                assert told_m == exact_m or (told_m == enough_m < exact_m), (number, lon, lat, enough_m)
+
+
 @settings(deadline=None, max_examples=20)
 @given(fences=fence_sets(), points=st.lists(positions, min_size=1, max_size=10))
 def test_an_approach_is_as_wide_as_the_distance_says(fences: list[Fence], points: list[Position]) -> None:
