@@ -6,8 +6,6 @@ Source: the record partitioner of Apache Kafka's Java client, which most produce
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from telematics.memo import Memo
 
 _SEED = 0x9747B28C
@@ -36,11 +34,6 @@ def partition_of(key: bytes, partitions: int) -> int:
         msg = f"a topic has at least one partition, not {partitions}"
         raise ValueError(msg)
     return _HASHES[key] % partitions
-
-
-def are_at_home(keys: Iterable[bytes], partition: int, partitions: int) -> bool:
-    """Whether `partition_of` gives `partition` for each of the keys."""
-    return {_HASHES[key] % partitions for key in keys} == {partition}
 
 
 # Pure Python needs about 3 µs for a key of 12 bytes, as long as a decoded ping. At about 150 bytes an entry these stay

@@ -51,18 +51,29 @@ def read_ping(value: bytes | None) -> tuple[Ping | Reject, int]:
     return read_strictly(value) if rows is None else (Ping(*rows[0]), 0)
 
 
-def read_regular(values: Sequence[bytes]) -> list[tuple[Any, ...]] | None:
-    """The fields of the pings in many values; None unless each is a ping and has no unknown field."""
+def read_regular(values: Sequence[bytes], vehicle_ids: Sequence[str] | None = None) -> list[tuple[Any, ...]] | None:
+    """The fields of the pings in many values; None unless each is a ping and has no unknown field.
+
+    With `vehicle_ids`, texts that are ids, each must be of that vehicle.
+    """
     if max(map(len, values)) > MAX_BYTES:
         return None
     try:
         reports = list(map(_REPORT.decode, values))
-        for report in reports:
+        expected = vehicle_ids or [_IDS[report.vehicle_id] for report in reports]
+        for report, vehicle_id in zip(reports, expected, strict=True):
+            if report.vehicle_id != vehicle_id:
+                return None
+            report.vehicle_id = vehicle_id  # the one text for all pings of a vehicle, whose hash is known
             report.ts = parse_rfc3339(report.ts)
-            report.vehicle_id = _IDS[report.vehicle_id]
     except (DecodeError, ValueError, RecursionError):
         return None
     return list(map(astuple, reports))
+
+
+def vehicle_id_of(key: bytes) -> str:
+    """The vehicle that a record's key names. Raises ValueError for a key that is no id."""
+    return _IDS[key.decode()]
 
 
 def read_strictly(value: bytes | None) -> tuple[Ping | Reject, int]:

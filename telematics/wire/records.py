@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
+from telematics.memo import Memo
 from telematics.model import Batch, Ping, Pings, fields_of
 from telematics.wire.arrivals import check_arrival
-from telematics.wire.partitioner import are_at_home, partition_of
-from telematics.wire.pings import read_regular, read_strictly
+from telematics.wire.partitioner import partition_of
+from telematics.wire.pings import read_regular, read_strictly, vehicle_id_of
 from telematics.wire.reasons import Reject, RejectReason, reject
 from telematics.wire.strict import MAX_BYTES
 from telematics.wire.ticks import check_tick, is_tick
 
 # One irregular record makes so many be looked at by halves.
 _AT_ONCE = 64
+_LONGEST_ID = 64
+_VEHICLES = 131_072  # keys of a partition that are remembered; more are only read more slowly
 
 
 class Record(Protocol):
@@ -84,10 +88,11 @@ class _Decoding:
         self.rejects: list[Rejected] = []
         self.unknown_fields = 0
         self._place = (partition, partitions)
+        self._home = _home(partition, partitions)
 
     def add(self, records: Sequence[Record]) -> None:
         """All at once if they are regular, else half by half."""
-        rows: Sequence[tuple[Any, ...] | None] | None = _regular(records, *self._place)
+        rows: Sequence[tuple[Any, ...] | None] | None = _regular(records, self._home)
         if rows is None:
             if len(records) > 1:
                 half = len(records) // 2
@@ -105,17 +110,28 @@ class _Decoding:
         self.rows += rows
 
 
-def _regular(records: Sequence[Record], partition: int, partitions: int) -> list[tuple[Any, ...]] | None:
+def _regular(records: Sequence[Record], home: Mapping[bytes | None, str]) -> list[tuple[Any, ...]] | None:
     """The fields of the pings in records of which nothing else is to be said; None if that is not so of each."""
-    keys = [record.key or b"" for record in records]
-    values = [record.value or b"" for record in records]
     arrivals = [record.timestamp for record in records]
-    if check_arrival(min(arrivals)) or check_arrival(max(arrivals)) or b"" in keys:
+    if check_arrival(min(arrivals)) or check_arrival(max(arrivals)):
         return None
-    rows = read_regular(values)
-    if rows is None or [row[0].encode() for row in rows] != keys:  # a ping's first field is its vehicle_id
+    try:
+        vehicle_ids = [home[record.key] for record in records]
+    except ValueError:
         return None
-    return rows if are_at_home(keys, partition, partitions) else None
+    return read_regular([record.value or b"" for record in records], vehicle_ids)
+
+
+@cache
+def _home(partition: int, partitions: int) -> Memo[bytes | None, str]:
+    """The vehicle that a record's key on a partition names. Raises ValueError for a key whose pings are not there."""
+
+    def vehicle_at_home(key: bytes | None) -> str:
+        if key is None or len(key) > _LONGEST_ID or partition_of(key, partitions) != partition:
+            raise ValueError
+        return vehicle_id_of(key)
+
+    return Memo(vehicle_at_home, _VEHICLES)
 
 
 def _decode_one(record: Record, partition: int, partitions: int) -> tuple[Ping | Reject | None, int]:
