@@ -54,10 +54,11 @@ if TYPE_CHECKING:
     IGNITION,
     SATELLITES,
     PLACE,
+    WATCHED_AT,
     SETTLED_UNTIL,
     DEVICE,
     DUE,
-) = range(20)
+) = range(21)
 _OWN = DUE + 1
 _FIX, ANCHOR = slice(FIX_TS, FIX_LAT + 1), slice(ANCHOR_TS, ANCHOR_LAT + 1)
 _GAPS = slice(OLDEST_GAP_S, GAP_S + 1)
@@ -165,6 +166,7 @@ class Columns:
         ):
             return self._blank
         watched: list[float] = []
+        place = self._key(state.settled_in)
         facts = self._facts
         facts.state, facts.ts = state, fix.ts
         for rule in self.watched:
@@ -191,7 +193,8 @@ class Columns:
             state.moved_ts,
             _BLANK if state.ignition is None else state.ignition,
             device.reports_satellites,
-            self._key(state.settled_in),
+            place,
+            place,
             state.settled_until,
             DEVICES[state.primary],
             due,

@@ -90,7 +90,7 @@ class MonitorEngine:
         self._surroundings = Surroundings(fences, self._scope.number_of)
         self._rules = Rulebook(rules)
         self._columns = Columns(self._scope, self._fleet, self._rules, self._surroundings.key)
-        self._screen = Screen(self._scope, self._rules, self._columns)
+        self._screen = Screen(self._scope, self._rules, self._columns, self._surroundings)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 

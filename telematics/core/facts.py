@@ -28,9 +28,6 @@ TOLD_ONCE = frozenset({"geofence_enter", "geofence_dwell"})
 Tracer = Callable[[str, int, str, str, Verdict, Mapping[str, Any]], None]
 """Called with vehicle, arrival, rule, subject, verdict and details."""
 
-_DECIMALS = {"lat": 6, "lon": 6}
-_DECIMALS_BY_UNIT = {"m": 1, "km": 3, "kmh": 1, "s": 3, "v": 2, "ratio": 3}
-
 
 class VisitChange(NamedTuple):
     """A fence entered or left.
@@ -71,13 +68,6 @@ def alert_id(vehicle_id: str, rule: str, subject: str, start: int) -> str:
 def event_code(device: Device, event: DeviceEvent) -> str:
     """How a device event is filed in a vehicle's memory."""
     return f"{device.value}:{event.value}"
-
-
-def _rounded(name: str, value: Any) -> Any:
-    """`value` with the decimals that its unit has on the wire (law 3)."""
-    if not isinstance(value, float):
-        return value
-    return round(value, _DECIMALS.get(name) or _DECIMALS_BY_UNIT.get(name.rpartition("_")[2], 3))
 
 
 class Facts:
@@ -158,7 +148,7 @@ class Facts:
 
         A parked truck's fix that drifts over the edge of a yard is no departure.
         """
-        if self.state.places or self.state.fix is None:
+        if self.state.places or not self.state.visits or self.state.fix is None:
             return self.state.places
         scope = self.scope
         kept = (State.INSIDE, State.LEAVING) if self.stopped_s else (State.INSIDE,)
@@ -195,8 +185,7 @@ class Facts:
         """Say what the rule concluded; only `telematics explain` listens."""
         tracer = self.scope.tracer
         if tracer is not None:
-            shown = {name: _rounded(name, value) for name, value in details.items()}
-            tracer(self.state.vehicle_id, self.at, rule.id, subject, verdict, shown)
+            tracer(self.state.vehicle_id, self.at, rule.id, subject, verdict, details)
 
     # -- what happens to alerts ------------------------------------------------------------------------------------
 
@@ -281,8 +270,8 @@ class Facts:
         episode.seq += 1
         state, scope = self.state, self.scope
         evidence: dict[str, Any] = {
-            "facts": {name: _rounded(name, value) for name, value in facts.items()},
-            "thresholds": {name: _rounded(name, value) for name, value in thresholds.items()},
+            "facts": facts,
+            "thresholds": thresholds,
             "rules_version": scope.rules_version,
             "fences_version": scope.fences.version,
         }
@@ -291,12 +280,11 @@ class Facts:
             drawn = scope.fences.fences[fence]
             evidence["fence"] = {"id": drawn.id, "version": drawn.version}
             shown["fence_name"] = drawn.name
-        shown["duration_s"] = _rounded("_s", max(0.0, (event_time - episode.start) / 1000.0))
-        shown.update({name: _rounded(name, value) for name, value in (args or {}).items()})
+        shown["duration_s"] = max(0.0, (event_time - episode.start) / 1000.0)
+        if args:
+            shown.update(args)
         fix = state.fix
-        position = None
-        if fix is not None:
-            position = Position(round(fix.lat, 6), round(fix.lon, 6), fix.ts, round(fix.accuracy_m, 1))
+        position = None if fix is None else Position(fix.lat, fix.lon, fix.ts, fix.accuracy_m)
         rule_id, subject = key
         scope.effects.alerts.append(
             Alert(

@@ -31,6 +31,7 @@ from telematics.core.columns import (
     PLACE,
     SATELLITES,
     SETTLED_UNTIL,
+    WATCHED_AT,
     Columns,
 )
 from telematics.core.fleet import of_first
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from telematics.core.inputs import Inputs
     from telematics.core.rulebook import Rulebook
     from telematics.core.rules.base import NotingRule
+    from telematics.core.surroundings import Surroundings
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -63,9 +65,10 @@ _CLEARLY = 1e-9
 class Screen:
     """Bound to the rules that plain fixes can concern; each may object."""
 
-    def __init__(self, scope: Scope, rules: Rulebook, columns: Columns) -> None:
+    def __init__(self, scope: Scope, rules: Rulebook, columns: Columns, surroundings: Surroundings) -> None:
         self._scope = scope
         self._columns = columns
+        self._surroundings = surroundings
         self._fleet = columns.fleet
         self._motion = scope.motion
         self._quality = scope.quality
@@ -133,6 +136,8 @@ class Screen:
         anchor = np.where(rows[:, MOTION] == MOVES, former, rows[:, ANCHOR].T)
         step_m, off_m = distances_m(former[1], former[2], lon, lat), distances_m(anchor[1], anchor[2], lon, lat)
         motion, told = self._follow(rows[:, MOTION], step_m, off_m)
+        # How long a stand may last was asked where the row was written.
+        told &= (motion != STANDS) | (rows[:, PLACE] == rows[:, WATCHED_AT])
         anchor = np.where(motion == MOVES, (ts, lon, lat), anchor)
         plain = PlainFixes(
             at=at,
@@ -157,8 +162,7 @@ class Screen:
         quality = self._quality
         step_ms = ts - plain.before_fix_ts
         good = (
-            (inputs.located.keys[place] == rows[:, PLACE])
-            & (ts < rows[:, SETTLED_UNTIL])
+            (ts < rows[:, SETTLED_UNTIL])
             & (inputs.device[place] == rows[:, DEVICE])
             & (at < rows[:, DUE])
             & (ts > last_ts)
@@ -181,9 +185,14 @@ class Screen:
         watched = self._columns.watched
         for rule, columns in watched.items():
             good &= rule.indifferent(self._scope, plain, rows[:, columns])
+        keys = inputs.located.keys[place]
+        elsewhere = good & (keys != rows[:, PLACE])
+        for k in np.flatnonzero(elsewhere).tolist():
+            state, hits = self._fleet.by_slot[slots[k]], inputs.located[place[k]]
+            good[k] = motion[k] != STANDS and self._surroundings.is_passing(state, hits)
         noted = [(rule, rule.notes(plain, rows[:, watched[rule]])) for rule in self._noting]
         # What moves otherwise than before, is learned or noted changes the row: nothing behind it is judged by this one.
-        turns = silent | (motion != rows[:, MOTION])
+        turns = silent | elsewhere | (motion != rows[:, MOTION])
         for _, marked in noted:
             turns |= marked
         good[1:] &= first[1:] | ~turns[:-1]
@@ -194,6 +203,9 @@ class Screen:
         for silence in self._silences.values():
             due = np.fmin(due, silence.due_after(plain, rows[:, watched[silence]]))
         self._scope.timers.put_off(slots[newest], due[newest])
+        for k in np.flatnonzero(good & elsewhere).tolist():
+            self._surroundings.pass_on(self._fleet.by_slot[slots[k]], inputs.located[place[k]])
+            self._columns.table[slots[k], PLACE] = keys[k]
         for noting, marked in noted:
             for k in np.flatnonzero(good & marked).tolist():
                 since = anchor[0, k] if plain.stands[k] else inf

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from geofences.model import FenceKind
 from geofences.transitions import State
 from telematics.core import visits
+from telematics.memo import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -24,6 +26,16 @@ Hits = tuple[int, ...]
 
 _NO_KEY = float("nan")
 _KEYS = 100_000  # different sets of several fences that have a key; fixes in others only miss a shortcut
+
+
+class Spot(NamedTuple):
+    """What a point with certain hits stands in, as the rules see it, and the fences whose visits are followed there."""
+
+    risk: int
+    corridor: int | None
+    dead_zone: int | None
+    places: tuple[int, ...]
+    inside: frozenset[int]
 
 
 class Located:
@@ -47,6 +59,7 @@ class Surroundings:
         self._index = fences
         self._number_of = number_of
         self._keys: dict[Hits, float] = {}
+        self._spots: Memo[Hits, Spot] = Memo(self._spot, _KEYS)
         self._tracked = visits.tracked(fences.fences)
         # Fences that are not there for everybody, always: what one fix stood in says nothing of the next.
         self._conditional = frozenset(
@@ -97,11 +110,11 @@ class Surroundings:
 
         return tuple(code for code in hits if code >> 1 not in self._conditional or applies(code >> 1))
 
-    def followed(self, hits: Hits) -> set[int]:
+    def followed(self, hits: Hits) -> frozenset[int]:
         """The numbers of the fences a point is inside of whose visits are followed."""
-        return {code >> 1 for code in hits if code & 1} & self._tracked
+        return self._spots[hits].inside
 
-    def settle(self, state: VehicleState, hits: Hits, inside: set[int]) -> None:
+    def settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int]) -> None:
         """Note until when another fix with the same hits changes nothing.
 
         It is inside for good wherever it is inside; elsewhere only a leaving waits to be confirmed.
@@ -123,7 +136,32 @@ class Surroundings:
         if hits == state.hits:
             return
         state.hits = hits
-        state.risk, state.corridor, state.dead_zone = 0, None, None
+        state.risk, state.corridor, state.dead_zone, state.places, _ = self._spots[hits]
+
+    def is_passing(self, state: VehicleState, hits: Hits) -> bool:
+        """Whether a settled vehicle that is now where these hits are has only come to other places, or past them.
+
+        That is, it is in the same corridor or dead zone, and no visit begins or begins to end.
+        """
+        if not self._conditional.isdisjoint(code >> 1 for code in hits):
+            return False
+        spot = self._spots[hits]
+        visited = 0
+        for fence_id, visit in state.visits.items():
+            is_inside = self._number_of[fence_id] in spot.inside
+            if is_inside is not (visit.state == State.INSIDE):
+                return False
+            visited += is_inside
+        same = spot.risk == state.risk and spot.corridor == state.corridor and spot.dead_zone == state.dead_zone
+        return same and visited == len(spot.inside)
+
+    def pass_on(self, state: VehicleState, hits: Hits) -> None:
+        """Let the vehicle be there."""
+        self.look_around(state, hits)
+        state.settled_in = hits
+
+    def _spot(self, hits: Hits) -> Spot:
+        risk, corridor, dead_zone = 0, None, None
         places: list[int] = []
         for code in hits:
             number = code >> 1
@@ -131,7 +169,8 @@ class Surroundings:
             if fence.is_place:
                 places.append(number)
             elif fence.kind is FenceKind.KNOWN_DEAD_ZONE:
-                state.dead_zone = number
-            elif fence.kind is FenceKind.HIGH_RISK_CORRIDOR and code & 1 and (fence.risk or 0) > state.risk:
-                state.risk, state.corridor = fence.risk or 0, number
-        state.places = tuple(places)
+                dead_zone = number
+            elif fence.kind is FenceKind.HIGH_RISK_CORRIDOR and code & 1 and (fence.risk or 0) > risk:
+                risk, corridor = fence.risk or 0, number
+        inside = self._tracked.intersection(code >> 1 for code in hits if code & 1)
+        return Spot(risk, corridor, dead_zone, tuple(places), inside)

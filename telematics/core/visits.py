@@ -16,6 +16,7 @@ from telematics.core.state import VISITS, FixPoint, VehicleState, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
 TIMER = "membership"  # stands for a rule in the order of timers
 PARKED_DRIFT_M = 300.0  # so far from a parked truck its fixes may lie
@@ -34,7 +35,9 @@ def tracked(fences: Iterable[Fence]) -> frozenset[int]:
     )
 
 
-def at_fix(scope: Scope, state: VehicleState, fix: FixPoint, inside: set[int], at: int) -> tuple[VisitChange, ...]:
+def at_fix(
+    scope: Scope, state: VehicleState, fix: FixPoint, inside: AbstractSet[int], at: int
+) -> tuple[VisitChange, ...]:
     """What a good fix, newer than all before, changes. `inside`: numbers of the tracked fences the fix is in."""
     left: list[VisitChange] = []
     entered: list[VisitChange] = []
@@ -123,7 +126,7 @@ def at_timer(scope: Scope, state: VehicleState, fence_id: str) -> tuple[VisitCha
 
 
 def at_late_fix(
-    scope: Scope, state: VehicleState, fix: FixPoint, following: FixPoint | None, inside: set[int]
+    scope: Scope, state: VehicleState, fix: FixPoint, following: FixPoint | None, inside: AbstractSet[int]
 ) -> tuple[VisitChange, ...]:
     """What a fix between two known ones changes: a leaving that had not begun yet, or a passage nobody saw.
 

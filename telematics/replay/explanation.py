@@ -17,6 +17,7 @@ from telematics.core.params import RuleSet
 from telematics.core.rules import RULES
 from telematics.core.rules.base import Verdict
 from telematics.model import Alert, Batch, Trip
+from telematics.wire.rounding import rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def explain_vehicle(
     pings = 0
 
     def listen(_vehicle: str, when: int, rule: str, subject: str, verdict: Verdict, details: Mapping[str, Any]) -> None:
-        heard[rule, subject] = Said(rule, subject, verdict, when, dict(details))
+        heard[rule, subject] = Said(rule, subject, verdict, when, rounded("", details))
 
     engine.trace(listen)
     for given in inputs:
