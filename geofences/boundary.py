@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -33,27 +34,11 @@ _POINTS = 512  # and so many about suffice for the largest
 class Boundary:
     """The edges of a polygon in lon/lat degrees, holes included, as columns."""
 
-    __slots__ = (
-        "_along",
-        "_from_lat",
-        "_from_lon",
-        "_origin",
-        "_scale",
-        "_slack_m",
-        "_squares",
-        "_step_lat",
-        "_step_lon",
-    )
-
     def __init__(self, polygon: Area) -> None:
-        rings = shapely.get_rings(shapely.get_parts(polygon))
-        points, ring = shapely.get_coordinates(rings, return_index=True)
-        steps = np.diff(points, axis=0)
-        # Neither the jump from one ring to the next is an edge, nor a vertex drawn twice.
-        within = (ring[1:] == ring[:-1]) & steps.any(axis=1)
-        self._from_lon, self._from_lat = points[:-1][within].T.copy()
-        self._step_lon, self._step_lat = steps[within].T.copy()
+        self._polygon = polygon
         # Points all along it, in metres about one of them.
+        rings = shapely.get_rings(shapely.get_parts(polygon))
+        points = shapely.get_coordinates(rings)
         farthest = float(np.abs(points[:, 1]).max())
         self._origin = float(points[0, 0]), float(points[0, 1])
         self._scale = metres_per_degree(farthest)
@@ -63,6 +48,16 @@ class Boundary:
         self._along = -2.0 * metres
         self._squares = (metres * metres).sum(axis=1)
         self._slack_m = apart_m / 2.0 if farthest < _POLAR_DEG else inf
+
+    @cached_property
+    def _edges(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Where each edge begins and how far it goes: lon, lat, lon, lat."""
+        rings = shapely.get_rings(shapely.get_parts(self._polygon))
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        steps = np.diff(points, axis=0)
+        # Neither the jump from one ring to the next is an edge, nor a vertex drawn twice.
+        within = (ring[1:] == ring[:-1]) & steps.any(axis=1)
+        return (*points[:-1][within].T.copy(), *steps[within].T.copy())
 
     def distance_m(self, lon: float, lat: float, enough_m: float = inf) -> float:
         """Metres from a point to the nearest point of the boundary; one beyond `enough_m` may be told as just that.
@@ -86,8 +81,9 @@ class Boundary:
 
     def _nearest(self, lon: float, lat: float) -> tuple[float, float]:
         lon_m, lat_m = metres_per_degree(lat)
-        x, y = (self._from_lon - lon) * lon_m, (self._from_lat - lat) * lat_m
-        dx, dy = self._step_lon * lon_m, self._step_lat * lat_m
+        from_lon, from_lat, step_lon, step_lat = self._edges
+        x, y = (from_lon - lon) * lon_m, (from_lat - lat) * lat_m
+        dx, dy = step_lon * lon_m, step_lat * lat_m
         along = -(x * dx + y * dy) / (dx * dx + dy * dy)
         np.minimum(np.maximum(along, 0.0, out=along), 1.0, out=along)
         x += along * dx
@@ -95,8 +91,8 @@ class Boundary:
         best = int((x * x + y * y).argmin())
         part = float(along[best])
         return (
-            float(self._from_lon[best]) + part * float(self._step_lon[best]),
-            float(self._from_lat[best]) + part * float(self._step_lat[best]),
+            float(from_lon[best]) + part * float(step_lon[best]),
+            float(from_lat[best]) + part * float(step_lat[best]),
         )
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 # The columns of the table; those that the rules watch follow.
 (
+    HEARD_AT,
     LAST_TS,
     FIX_TS,
     FIX_LON,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     ANCHOR_LON,
     ANCHOR_LAT,
     MOTION,
-    HEARD_AT,
     INTERVAL_S,
     OLDEST_GAP_S,
     OLDER_GAP_S,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     DUE,
 ) = range(21)
 _OWN = DUE + 1
-_FIX, ANCHOR = slice(FIX_TS, FIX_LAT + 1), slice(ANCHOR_TS, ANCHOR_LAT + 1)
+LATEST, ANCHOR = slice(HEARD_AT, FIX_LAT + 1), slice(ANCHOR_TS, ANCHOR_LAT + 1)
 _GAPS = slice(OLDEST_GAP_S, GAP_S + 1)
 _BLANK = float("nan")
 
@@ -130,12 +130,20 @@ class Columns:
         newest = np.append(begins[1:], True) if len(begins) else begins
         last, slot = np.flatnonzero(good)[newest], slot[newest]
         self._ahead[slot] = True
-        table[slot, LAST_TS] = fixes.ts[last]
-        table[slot, _FIX] = np.column_stack((fixes.ts, fixes.lon, fixes.lat))[last]
-        table[slot, ANCHOR] = np.column_stack((fixes.anchor_ts, fixes.anchor_lon, fixes.anchor_lat))[last]
-        table[slot, MOTION] = fixes.motion[last]
-        table[slot, HEARD_AT] = fixes.at[last]
-        table[slot, INTERVAL_S] = fixes.interval_s[last]
+        table[slot, : INTERVAL_S + 1] = np.array(
+            (
+                fixes.at,
+                fixes.ts,
+                fixes.ts,
+                fixes.lon,
+                fixes.lat,
+                fixes.anchor_ts,
+                fixes.anchor_lon,
+                fixes.anchor_lat,
+                fixes.motion,
+                fixes.interval_s,
+            )
+        ).T[last]
         learning = fixes.learned_s[last] <= LONGEST_GAP_S
         learner = slot[learning]
         table[learner, OLDEST_GAP_S:GAP_S] = table[learner, OLDER_GAP_S : GAP_S + 1]
@@ -179,6 +187,7 @@ class Columns:
             if when < due and key[0] not in self._silences:
                 due = when
         return (
+            device.heard_at,
             device.last_ts,
             fix.ts,
             fix.lon,
@@ -187,7 +196,6 @@ class Columns:
             anchor.lon,
             anchor.lat,
             MOVES if anchor.ts == fix.ts else STANDS if within(anchor, fix, self._stop_radius_m) else STRAYS,
-            device.heard_at,
             device.interval_s,
             *(_BLANK, _BLANK, _BLANK, *device.gaps_s)[-3:],
             state.moved_ts,

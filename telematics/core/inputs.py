@@ -37,7 +37,7 @@ class Inputs:
     ats: list[int]
     at: Floats
     vehicle_ids: tuple[str, ...]
-    special: list[bool]
+    special: NDArray[np.bool_]
     device: Floats
     ts: Floats
     lon: Floats
@@ -82,11 +82,11 @@ def prepare(batch: Batch, clock: int, surroundings: Surroundings) -> Inputs:
     )
 
 
-def _special(events: Column, buffered: Column, fix: Column) -> list[bool]:
+def _special(events: Column, buffered: Column, fix: Column) -> NDArray[np.bool_]:
     if not (any(events) or any(buffered) or Fix.NONE in fix):
-        return [False] * len(fix)
+        return np.zeros(len(fix), dtype=bool)
     asides = zip(events, buffered, fix, strict=True)
-    return [bool(told or late or fixed is Fix.NONE) for told, late, fixed in asides]
+    return np.array([bool(told or late or fixed is Fix.NONE) for told, late, fixed in asides])
 
 
 def _devices(column: Column) -> Floats:

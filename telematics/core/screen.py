@@ -8,6 +8,7 @@ in `engine` takes for two. It would come to the same state and say as little abo
 
 from __future__ import annotations
 
+from itertools import repeat
 from math import inf
 from typing import TYPE_CHECKING, cast
 
@@ -18,14 +19,10 @@ from telematics.core.columns import (
     ANCHOR,
     DEVICE,
     DUE,
-    FIX_LAT,
-    FIX_LON,
-    FIX_TS,
     GAP_S,
-    HEARD_AT,
     IGNITION,
     INTERVAL_S,
-    LAST_TS,
+    LATEST,
     MOTION,
     OLDER_GAP_S,
     PLACE,
@@ -40,7 +37,7 @@ from telematics.core.plain import MOVES, STANDS, STRAYS, NotedFix, PlainFixes
 from telematics.core.quality import NOWHERE_DEG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from numpy.typing import NDArray
 
@@ -58,6 +55,7 @@ _WORTH_IT = 16
 # A stretch is judged before its first input is applied: of a vehicle whose ping is not plain, no later one in it can be.
 # With about one ping a vehicle few are lost by that.
 _STRETCH = (64, 4096)
+_UNKNOWN = -1  # the slot of a vehicle never met, and of ticks
 # Distances told in bulk may differ from the engine's in the last bits: what is that near to a limit is not plain.
 _CLEARLY = 1e-9
 
@@ -79,37 +77,30 @@ class Screen:
         """How many inputs to judge at once."""
         return min(max(len(self._fleet.by_slot), _STRETCH[0]), _STRETCH[1])
 
-    def pass_plain(self, inputs: Inputs, stretch: range, waiting: Iterable[str]) -> list[bool]:
+    def pass_plain(self, inputs: Inputs, stretch: range, waiting: Collection[str]) -> list[bool]:
         """Of a stretch of inputs, say which are plain fixes, and move their vehicles on; nothing else is touched.
 
         No ping of a vehicle in `waiting` is plain.
         """
-        passed = [False] * len(stretch)
-        if len(stretch) < _WORTH_IT or self._scope.tracer is not None:
-            return passed
-        where: list[int] = []
-        slots: list[int] = []
-        held = set(waiting)  # vehicles of which something else comes first
-        slot_of = self._fleet.slots.get
-        part = slice(stretch.start, stretch.stop)
-        for i, vehicle_id, special in zip(stretch, inputs.vehicle_ids[part], inputs.special[part], strict=True):
-            slot = slot_of(vehicle_id)
-            if slot is None or special or vehicle_id in held:
-                held.add(vehicle_id)
-            else:
-                where.append(i)
-                slots.append(slot)
-        if not where:
-            return passed
-        self._columns.renew()
-        order = np.argsort(slots, kind="stable")
-        slotted, place = np.array(slots)[order], np.array(where)[order]
-        while len(place) >= _WORTH_IT:
-            plain, again = self._judge(slotted, inputs, place)
-            for i in (place[plain] - stretch.start).tolist():
-                passed[i] = True
-            slotted, place = slotted[again], place[again]
-        return passed
+        passed = np.zeros(len(stretch), dtype=bool)
+        if len(stretch) >= _WORTH_IT and self._scope.tracer is None:
+            self._columns.renew()
+            slot_of = self._fleet.slots.get
+            slots = np.fromiter(
+                map(slot_of, inputs.vehicle_ids[stretch.start : stretch.stop], repeat(_UNKNOWN)), np.intp, len(stretch)
+            )
+            # By vehicle, and then as they came.
+            order = np.argsort(slots, kind="stable")
+            place = order[np.searchsorted(slots, _UNKNOWN + 1, sorter=order) :] + stretch.start
+            slots = slots[place - stretch.start]
+            if waiting:
+                free = ~np.isin(slots, [slot_of(vehicle_id, _UNKNOWN) for vehicle_id in waiting])
+                slots, place = slots[free], place[free]
+            while len(place) >= _WORTH_IT:
+                plain, again = self._judge(slots, inputs, place)
+                passed[place[plain] - stretch.start] = True
+                slots, place = slots[again], place[again]
+        return cast("list[bool]", passed.tolist())
 
     def _judge(self, slots: NDArray[np.intp], inputs: Inputs, place: NDArray[np.intp]) -> tuple[Mask, Mask]:
         """Which of these inputs, sorted by vehicle and then as they came, are plain; with them it is done.
@@ -122,19 +113,16 @@ class Screen:
         first = np.ones(len(slots), dtype=bool)
         first[1:] = slots[1:] != slots[:-1]
         rows = self._columns.table[slots]
-
-        def before(now: Floats, column: int) -> Floats:
-            former = rows[:, column].copy()
-            former[1:][~first[1:]] = now[:-1][~first[1:]]
-            return former
-
-        last_ts, former_interval = before(ts, LAST_TS), rows[:, INTERVAL_S]
+        former = rows[:, LATEST].T.copy()
+        behind = np.flatnonzero(~first)
+        former[:, behind] = np.array((at, ts, ts, lon, lat))[:, behind - 1]
+        before_at, last_ts, before_ts, before_lon, before_lat = former
+        former_interval = rows[:, INTERVAL_S]
         silent = np.isnan(interval)
         gap_s = (ts - last_ts) / 1000.0
         learned = _median(rows[:, OLDER_GAP_S], rows[:, GAP_S], gap_s)
-        former = before(ts, FIX_TS), before(lon, FIX_LON), before(lat, FIX_LAT)
-        anchor = np.where(rows[:, MOTION] == MOVES, former, rows[:, ANCHOR].T)
-        step_m, off_m = distances_m(former[1], former[2], lon, lat), distances_m(anchor[1], anchor[2], lon, lat)
+        anchor = np.where(rows[:, MOTION] == MOVES, former[2:], rows[:, ANCHOR].T)
+        step_m, off_m = distances_m(before_lon, before_lat, lon, lat), distances_m(anchor[1], anchor[2], lon, lat)
         motion, told = self._follow(rows[:, MOTION], step_m, off_m)
         # How long a stand may last was asked where the row was written.
         told &= (motion != STANDS) | (rows[:, PLACE] == rows[:, WATCHED_AT])
@@ -155,14 +143,15 @@ class Screen:
             power_v=inputs.power_v[place],
             interval_s=np.where(silent & (gap_s <= LONGEST_GAP_S), learned, former_interval),
             learned_s=np.where(silent, gap_s, np.nan),
-            before_at=before(at, HEARD_AT),
-            before_fix_ts=former[0],
+            before_at=before_at,
+            before_fix_ts=before_ts,
             before_interval_s=former_interval,
         )
         quality = self._quality
-        step_ms = ts - plain.before_fix_ts
+        step_ms = ts - before_ts
         good = (
-            (ts < rows[:, SETTLED_UNTIL])
+            ~inputs.special[place]
+            & (ts < rows[:, SETTLED_UNTIL])
             & (inputs.device[place] == rows[:, DEVICE])
             & (at < rows[:, DUE])
             & (ts > last_ts)

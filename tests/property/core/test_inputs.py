@@ -56,7 +56,7 @@ def test_a_prepared_batch_is_its_pings_one_by_one(pings: list[Ping | None], data
             assert (inputs.vehicle_ids[i], inputs.special[i], inputs.located[i]) == ("", False, ())
             continue
         assert inputs.vehicle_ids[i] == ping.vehicle_id
-        assert inputs.special[i] is bool(ping.events or ping.buffered or ping.fix is Fix.NONE)
+        assert inputs.special[i] == bool(ping.events or ping.buffered or ping.fix is Fix.NONE)
         assert inputs.device[i] == DEVICES[ping.device]
         for name in (*NUMBERS, "ignition"):
             value = getattr(ping, name)

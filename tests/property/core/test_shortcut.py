@@ -42,6 +42,11 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     spared = Counter[str]()
     turns = Counter[tuple[float, float]]()
     passing, settling, following = Screen.pass_plain, Surroundings.settle, Columns.pass_by
+    going = Surroundings.pass_on
+
+    def goes(surroundings: Surroundings, state: VehicleState, hits: Any) -> None:
+        spared["gone on"] += hits != state.hits
+        going(surroundings, state, hits)
 
     def follows(columns: Columns, slots: Any, fixes: PlainFixes, accuracy_m: Any, good: Any, first: Any) -> Any:
         before = columns.table[slots[good], MOTION]
@@ -64,6 +69,7 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
             counting.setattr(Screen, "pass_plain", passes)
             counting.setattr(Surroundings, "settle", settles)
             counting.setattr(Columns, "pass_by", follows)
+            counting.setattr(Surroundings, "pass_on", goes)
             counting.setattr(screen, "_WORTH_IT", 1)
             quick = stream.engine()
             came = run(quick, stream.inputs)
@@ -80,7 +86,9 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     law()
     coverage.require()
-    assert min(spared[name] for name in ("plain", "settled", "leaving")) > 0, f"a shortcut was never taken: {spared}"
+    assert min(spared[name] for name in ("plain", "settled", "leaving", "gone on")) > 0, (
+        f"a shortcut was never taken: {spared}"
+    )
     wanted = [(MOVES, STANDS), (STANDS, STANDS), (STANDS, STRAYS), (STRAYS, STANDS), (STRAYS, MOVES)]
     assert min(turns[turn] for turn in wanted) > 0, f"a turn was never taken: {turns}"
 
