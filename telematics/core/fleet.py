@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,6 +118,6 @@ class Fleet:
         """How many vehicles there are, and how many alerts and visits are open."""
         return {
             "vehicles": len(self.by_slot),
-            "open_alerts": sum(len(state.episodes) for state in self.by_slot),
-            "visits": sum(len(state.visits) for state in self.by_slot),
+            "open_alerts": sum(map(len, map(attrgetter("episodes"), self.by_slot))),
+            "visits": sum(map(len, map(attrgetter("visits"), self.by_slot))),
         }

@@ -38,6 +38,8 @@ Batches = Mapping[TopicPartition, Records]
 _POLL_MS = 200
 _PROBE_INTERVAL_S = 1.0
 _PROBE_TIMEOUT_S = 5.0
+# So many alerts and dead letters of a partition wait at most to be made durable; then judging waits for them.
+_MOST_WAITING = 5_000
 # Counting what 100,000 vehicles have open takes 30 ms: not with every probe.
 _OBSERVE_EVERY = 5
 # A rebalance waits for its slowest member as long as a session lasts, and throws it out then.
@@ -77,7 +79,8 @@ class Member:
         self._stopping = stopping
         self._closing = False
         self._rebuilding = asyncio.Lock()
-        self._settling: asyncio.Task[None] | None = None
+        self._due = asyncio.Event()  # something is to be made durable
+        self._room = asyncio.Event()  # something has been
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -87,6 +90,7 @@ class Member:
             self._consumer.subscribe([self._settings.topics.pings], listener=self.assignment)
             self._spawn(self._trips.follow(profile, self._tell))
             self._spawn(self._probe())
+            self._spawn(self._settle_due())
             if profile is Profile.LIVE:
                 self._spawn(tick(self._settings, self.assignment.held.keys, self._link))
             await self._until_stopped()
@@ -113,13 +117,15 @@ class Member:
     async def _judge(self) -> None:
         while not self._stopping.is_set():
             await self._turn()
-        await self._settled()
         async with self.assignment.busy:
             await self._settle(list(self.assignment.held.values()))
 
-    # One turn: fetch, judge, settle.
+    # One turn: fetch and judge. Beside it runs what makes that durable.
 
     async def _turn(self) -> None:
+        while any(held.waiting > _MOST_WAITING for held in self.assignment.held.values()):
+            self._room.clear()
+            await self._room.wait()
         generation = self.assignment.generation
         batches = await self._fetch()
         async with self.assignment.busy:
@@ -128,12 +134,11 @@ class Member:
                 partition = self.assignment.current(place, records, generation)
                 if partition is not None:
                     partition.take(records)
+                    if partition.due():
+                        self._due.set()
                     await asyncio.sleep(0)  # heartbeats and fetches go on between two partitions
-            due = [held for held in self.assignment.held.values() if held.due()]
-            if due:
-                # Made durable while the next batch is judged; one at a time, so that what waits stays bounded.
-                await self._settled()
-                self._settling = self._spawn(self._settle(due))
+            if any(held.due() for held in self.assignment.held.values()):
+                self._due.set()
             if batches:
                 self._metrics.batch_duration.observe(time.perf_counter() - started)
 
@@ -160,9 +165,12 @@ class Member:
             stopped.cancel()
         return {}
 
-    async def _settled(self) -> None:
-        if self._settling is not None:
-            await asyncio.wait({self._settling})
+    async def _settle_due(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self._settle([held for held in self.assignment.held.values() if held.due()])
+            self._room.set()
 
     async def _settle(self, partitions: Sequence[Partition]) -> None:
         results = await asyncio.gather(*(partition.settle() for partition in partitions), return_exceptions=True)

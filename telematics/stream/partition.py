@@ -17,6 +17,7 @@ from telematics.wire.records import Record, Rejected, decode_records
 
 # Without anything to announce, progress is made durable this often: after a crash so much is judged again.
 COMMIT_INTERVAL_S = 1.0
+_MANY = 1_000
 # Looking at every ping's lag would cost as much as screening it (3 µs); batches are so frequent that the histogram has
 # its shape with at most this many of each.
 _LAG_SAMPLES = 8
@@ -90,9 +91,16 @@ class Partition:
         """Whether everything concluded is durable."""
         return self._durable_offset == self.next_offset
 
+    @property
+    def waiting(self) -> int:
+        """How many alerts and dead letters wait to be made durable, beside those being written."""
+        return len(self._alerts) + len(self._rejects)
+
     def due(self) -> bool:
-        """Whether it is time for a checkpoint: something waits to be announced, or progress has waited long enough."""
-        return self._urgent or (not self.settled and time.monotonic() - self._settled_at >= COMMIT_INTERVAL_S)
+        """Whether it is time for a checkpoint: something waits to be announced, or much, or progress long enough."""
+        if self._urgent or self.waiting >= _MANY:
+            return True
+        return not self.settled and time.monotonic() - self._settled_at >= COMMIT_INTERVAL_S
 
     async def settle(self) -> None:
         """Make everything concluded so far durable; judging may go on meanwhile. Raises PartitionLostError."""

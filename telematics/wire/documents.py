@@ -25,22 +25,22 @@ def to_document(value: Any, *, sparse: bool) -> dict[str, Any]:
     With `sparse`, fields that hold their default are left out (pings and trips: small, and a reader's defaults are
     the same); without, every field is there (alerts: a reader should not need to know the defaults).
     """
-    names, values, defaults, to_write = _plan(value.__class__)
-    document = dict(zip(names, values(value), strict=True))
-    if sparse:
-        held = zip(names, document.values(), defaults, strict=True)
-        document = {name: inner for name, inner, default in held if inner is not default and inner != default}
-    for name, places, instant in to_write:
-        inner = document.get(name)
+    names, values_of, defaults, to_write = _plan(value.__class__)
+    values = list(values_of(value))
+    for i, places, instant in to_write:
+        inner = values[i]
         if inner is None:
             continue
         if instant:
-            document[name] = format_rfc3339(inner)
+            values[i] = format_rfc3339(inner)
         elif type(inner) is float:
-            document[name] = round(inner, places) + 0.0 if isfinite(inner) else None
+            values[i] = round(inner, places) + 0.0 if isfinite(inner) else None
         elif type(inner) is not int:
-            document[name] = _write(name, inner, sparse=sparse)
-    return document
+            values[i] = _write(names[i], inner, sparse=sparse)
+    if not sparse:
+        return dict(zip(names, values, strict=True))
+    held = zip(names, values, values_of(value), defaults, strict=True)
+    return {name: inner for name, inner, given, default in held if given is not default and given != default}
 
 
 def _write(name: str, value: Any, *, sparse: bool) -> Any:
@@ -57,13 +57,13 @@ def _is_record(kind: type) -> bool:
 
 
 @cache
-def _plan(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], Any], tuple[Any, ...], list[tuple[str, int, bool]]]:
-    """Names, values and defaults of a class, and the fields orjson would not write as we want: decimals, instant?"""
+def _plan(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], Any], tuple[Any, ...], list[tuple[int, int, bool]]]:
+    """Names, values and defaults of a class; places of the fields orjson would not write as we want, decimals, instant?"""
     names = tuple(field.name for field in fields(kind))
     hints = get_type_hints(kind)
     to_write = [
-        (field.name, decimals(field.name), field.type in _INSTANTS)
-        for field in fields(kind)
+        (i, decimals(field.name), field.type in _INSTANTS)
+        for i, field in enumerate(fields(kind))
         if field.type in _INSTANTS or not _is_plain(hints[field.name])
     ]
     return names, attrgetter(*names), tuple(_default(field) for field in fields(kind)), to_write
