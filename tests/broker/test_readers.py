@@ -15,7 +15,7 @@ from telematics.stream import connection
 from telematics.stream.alerts import read_alerts
 from telematics.stream.dump import dump
 from telematics.stream.trips_topic import publish_trips, show_trips
-from telematics.wire.alerts import encode_alert
+from telematics.wire.alerts import decode_alert, encode_alert
 from tests.support import stories
 from tests.support.feed import judge, write
 from tests.support.monitors import simulated_topics
@@ -33,7 +33,11 @@ async def _publish(settings: Settings, alerts: list[Alert]) -> None:
 
 
 def _some_alerts() -> list[Alert]:
-    return judge(world(14).log, PARTITIONS, fences(), RuleSet())
+    """As a reader has them: numbers as they are on the wire."""
+    return [
+        cast("Alert", decode_alert(encode_alert(alert)))
+        for alert in judge(world(14).log, PARTITIONS, fences(), RuleSet())
+    ]
 
 
 async def test_alerts_are_read_from_a_time_an_offset_or_all(bootstrap: str, topic_prefix: str) -> None:

@@ -143,11 +143,11 @@ class MonitorProcess:
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{port}{path}")
 
     async def until_caught_up(self) -> None:
-        """Until everything written so far is judged, confirmed and committed."""
+        """Until it runs, and everything written so far is judged, confirmed and committed, by it or one before it."""
 
         def alive() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            return True
+            return self.port() is not None
 
         await _until_committed(self.settings, alive)
 
@@ -160,7 +160,8 @@ async def _until_committed(settings: Settings, alive: Callable[[], bool]) -> Non
         ends = await reader.ends()
 
         async def committed() -> bool:
-            assert alive()
+            if not alive():
+                return False
             try:
                 found = await client.list_consumer_group_offsets(settings.kafka.group)
             except KafkaError:  # the first group of a new broker waits for its coordinator
