@@ -116,14 +116,14 @@ class Columns:
             self.table[list(self._touched)] = [self._row(state) for state in self._touched.values()]
             self._touched.clear()
 
-    def pass_by(self, slots: Slots, fixes: PlainFixes, accuracy_m: Floats, good: Mask, first: Mask) -> Slots:
+    def pass_by(self, slots: Slots, fixes: PlainFixes, good: Mask, first: Mask) -> Slots:
         """Take in the good ones of fixes that are sorted by vehicle and then as they came; each vehicle's first lead.
 
         Gives the numbers of those that are now their vehicle's newest.
         """
         table, slot, ts = self.table, slots[good], fixes.ts[good]
         begins = first[good]
-        columns = (fixes.ts, fixes.lon, fixes.lat, accuracy_m, fixes.speed_kmh)
+        columns = (fixes.ts, fixes.lon, fixes.lat, fixes.accuracy_m, fixes.speed_kmh)
         self.fleet.rings.extend(slot, begins, np.column_stack([column[good] for column in columns]))
         moving = fixes.speed_kmh[good] > self._moving_kmh
         table[slot[moving], MOVED_TS] = ts[moving]  # of several the last one counts, as always in numpy

@@ -9,7 +9,6 @@ in `engine` takes for two. It would come to the same state and say as little abo
 from __future__ import annotations
 
 from itertools import repeat
-from math import inf
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -33,7 +32,7 @@ from telematics.core.columns import (
 )
 from telematics.core.fleet import of_first
 from telematics.core.motion import LONGEST_GAP_S
-from telematics.core.plain import MOVES, STANDS, STRAYS, NotedFix, PlainFixes
+from telematics.core.plain import MOVES, STANDS, STRAYS, PlainFixes
 from telematics.core.quality import NOWHERE_DEG
 
 if TYPE_CHECKING:
@@ -107,12 +106,54 @@ class Screen:
 
         And of which it can be told only now: those behind one that has changed what they are compared with.
         """
-        at, ts, lon, lat = inputs.at[place], inputs.ts[place], inputs.lon[place], inputs.lat[place]
-        speed, interval, odometer = inputs.speed_kmh[place], inputs.interval_s[place], inputs.odometer_km[place]
-        satellites, ignition = inputs.satellites[place], inputs.ignition[place]
         first = np.ones(len(slots), dtype=bool)
         first[1:] = slots[1:] != slots[:-1]
         rows = self._columns.table[slots]
+        plain, good = self._compare(inputs, place, rows, first)
+        watched = self._columns.watched
+        for rule, columns in watched.items():
+            good &= rule.indifferent(self._scope, plain, rows[:, columns])
+        keys = inputs.located.keys[place]
+        elsewhere = good & (keys != rows[:, PLACE])
+        for k in np.flatnonzero(elsewhere).tolist():
+            state, hits = self._fleet.by_slot[slots[k]], inputs.located[place[k]]
+            good[k] = not plain.stands[k] and self._surroundings.is_passing(state, hits)
+        noted = [(rule, rule.notes(plain, rows[:, watched[rule]])) for rule in self._noting]
+        # What moves otherwise than before, is elsewhere, learned or noted changes the row: nothing behind it is judged by
+        # this one.
+        turns = elsewhere | (plain.motion != rows[:, MOTION]) | ~np.isnan(plain.learned_s)
+        for _, marked in noted:
+            turns |= marked
+        good[1:] &= first[1:] | ~turns[:-1]
+        good = _leading(good, first)
+
+        newest = self._columns.pass_by(slots, plain, good, first)
+        due = rows[:, DUE]
+        for silence in self._silences.values():
+            due = np.fmin(due, silence.due_after(plain, rows[:, watched[silence]]))
+        self._scope.timers.put_off(slots[newest], due[newest])
+        for k in np.flatnonzero(good & elsewhere).tolist():
+            self._surroundings.pass_on(self._fleet.by_slot[slots[k]], inputs.located[place[k]])
+            self._columns.table[slots[k], PLACE] = keys[k]
+        for noting, marked in noted:
+            for k in np.flatnonzero(good & marked).tolist():
+                self._columns.table[slots[k], watched[noting]] = noting.note(
+                    self._fleet.by_slot[slots[k]], plain.noted(k)
+                )
+        vehicle = np.cumsum(first)
+        has_turned = np.zeros(len(first) + 1, dtype=bool)
+        has_turned[vehicle[newest]] = turns[newest]
+        return good, has_turned[vehicle] & ~good
+
+    def _compare(self, inputs: Inputs, place: NDArray[np.intp], rows: Floats, first: Mask) -> tuple[PlainFixes, Mask]:
+        """The inputs as plain fixes, and which of them the engine would certainly take as such, as far as no rule objects.
+
+        That is: of the vehicle's first device, in time, with a position that is believed, and nothing else new but where
+        it is.
+        """
+        at, ts, lon, lat = inputs.at[place], inputs.ts[place], inputs.lon[place], inputs.lat[place]
+        speed, interval = inputs.speed_kmh[place], inputs.interval_s[place]
+        satellites, ignition = inputs.satellites[place], inputs.ignition[place]
         former = rows[:, LATEST].T.copy()
         behind = np.flatnonzero(~first)
         former[:, behind] = np.array((at, ts, ts, lon, lat))[:, behind - 1]
@@ -124,31 +165,7 @@ class Screen:
         anchor = np.where(rows[:, MOTION] == MOVES, former[2:], rows[:, ANCHOR].T)
         step_m, off_m = distances_m(before_lon, before_lat, lon, lat), distances_m(anchor[1], anchor[2], lon, lat)
         motion, told = self._follow(rows[:, MOTION], step_m, off_m)
-        # How long a stand may last was asked where the row was written.
-        told &= (motion != STANDS) | (rows[:, PLACE] == rows[:, WATCHED_AT])
-        anchor = np.where(motion == MOVES, (ts, lon, lat), anchor)
-        plain = PlainFixes(
-            at=at,
-            ts=ts,
-            motion=motion,
-            stands=motion == STANDS,
-            anchor_ts=anchor[0],
-            anchor_lon=anchor[1],
-            anchor_lat=anchor[2],
-            lon=lon,
-            lat=lat,
-            speed_kmh=speed,
-            odometer_km=odometer,
-            ignition=rows[:, IGNITION],
-            power_v=inputs.power_v[place],
-            interval_s=np.where(silent & (gap_s <= LONGEST_GAP_S), learned, former_interval),
-            learned_s=np.where(silent, gap_s, np.nan),
-            before_at=before_at,
-            before_fix_ts=before_ts,
-            before_interval_s=former_interval,
-        )
         quality = self._quality
-        step_ms = ts - before_ts
         good = (
             ~inputs.special[place]
             & (ts < rows[:, SETTLED_UNTIL])
@@ -166,45 +183,35 @@ class Screen:
             & (speed >= 0)
             & ((np.abs(lon) >= NOWHERE_DEG) | (np.abs(lat) >= NOWHERE_DEG))
             & told
+            # How long a stand may last was asked where the row was written.
+            & ((motion != STANDS) | (rows[:, PLACE] == rows[:, WATCHED_AT]))
             & (
                 (step_m < quality.jump_m * (1 - _CLEARLY))
-                | (step_m * 3600.0 < quality.jump_kmh * step_ms * (1 - _CLEARLY))
+                | (step_m * 3600.0 < quality.jump_kmh * (ts - before_ts) * (1 - _CLEARLY))
             )
         )
-        watched = self._columns.watched
-        for rule, columns in watched.items():
-            good &= rule.indifferent(self._scope, plain, rows[:, columns])
-        keys = inputs.located.keys[place]
-        elsewhere = good & (keys != rows[:, PLACE])
-        for k in np.flatnonzero(elsewhere).tolist():
-            state, hits = self._fleet.by_slot[slots[k]], inputs.located[place[k]]
-            good[k] = motion[k] != STANDS and self._surroundings.is_passing(state, hits)
-        noted = [(rule, rule.notes(plain, rows[:, watched[rule]])) for rule in self._noting]
-        # What moves otherwise than before, is learned or noted changes the row: nothing behind it is judged by this one.
-        turns = silent | elsewhere | (motion != rows[:, MOTION])
-        for _, marked in noted:
-            turns |= marked
-        good[1:] &= first[1:] | ~turns[:-1]
-        good = _leading(good, first)
-        accuracy_m = self._accuracy_m(inputs.accuracy_m[place], inputs.hdop[place])
-        newest = self._columns.pass_by(slots, plain, accuracy_m, good, first)
-        due = rows[:, DUE]
-        for silence in self._silences.values():
-            due = np.fmin(due, silence.due_after(plain, rows[:, watched[silence]]))
-        self._scope.timers.put_off(slots[newest], due[newest])
-        for k in np.flatnonzero(good & elsewhere).tolist():
-            self._surroundings.pass_on(self._fleet.by_slot[slots[k]], inputs.located[place[k]])
-            self._columns.table[slots[k], PLACE] = keys[k]
-        for noting, marked in noted:
-            for k in np.flatnonzero(good & marked).tolist():
-                since = anchor[0, k] if plain.stands[k] else inf
-                fix = NotedFix(int(ts[k]), float(lon[k]), float(lat[k]), float(odometer[k]), float(since))
-                slot = slots[k]
-                self._columns.table[slot, watched[noting]] = noting.note(self._fleet.by_slot[slot], fix)
-        vehicle = np.cumsum(first)
-        has_turned = np.zeros(len(first) + 1, dtype=bool)
-        has_turned[vehicle[newest]] = turns[newest]
-        return good, has_turned[vehicle] & ~good
+        anchor_ts, anchor_lon, anchor_lat = np.where(motion == MOVES, (ts, lon, lat), anchor)
+        plain = PlainFixes(
+            at=at,
+            ts=ts,
+            lon=lon,
+            lat=lat,
+            accuracy_m=self._accuracy_m(inputs.accuracy_m[place], inputs.hdop[place]),
+            speed_kmh=speed,
+            motion=motion,
+            stands=motion == STANDS,
+            anchor_ts=anchor_ts,
+            anchor_lon=anchor_lon,
+            anchor_lat=anchor_lat,
+            odometer_km=inputs.odometer_km[place],
+            ignition=rows[:, IGNITION],
+            power_v=inputs.power_v[place],
+            interval_s=np.where(silent & (gap_s <= LONGEST_GAP_S), learned, former_interval),
+            learned_s=np.where(silent, gap_s, np.nan),
+            before_at=before_at,
+            before_interval_s=former_interval,
+        )
+        return plain, good
 
     def _follow(self, before: Floats, step_m: Floats, off_m: Floats) -> tuple[Floats, Mask]:
         """How the vehicles move on, as `motion.stay` has it, and where that is certain.

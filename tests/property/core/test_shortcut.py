@@ -48,10 +48,10 @@ def test_the_shortcuts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         spared["gone on"] += hits != state.hits
         going(surroundings, state, hits)
 
-    def follows(columns: Columns, slots: Any, fixes: PlainFixes, accuracy_m: Any, good: Any, first: Any) -> Any:
+    def follows(columns: Columns, slots: Any, fixes: PlainFixes, good: Any, first: Any) -> Any:
         before = columns.table[slots[good], MOTION]
         turns.update(zip(before.tolist(), fixes.motion[good].tolist(), strict=True))
-        return following(columns, slots, fixes, accuracy_m, good, first)
+        return following(columns, slots, fixes, good, first)
 
     def passes(*of: Any) -> list[bool]:
         passed = passing(*of)
