@@ -58,7 +58,7 @@ class Extent:
         return loads + self.rounds * (1 + len(self.fences) + self.many) + len(self.fences) + latencies
 
 
-FULL = Extent(300_000, 2, (100, 1_000, 10_000), many=True, latency_fences=(100, 1_000, 10_000), latency_s=6.0)
+FULL = Extent(300_000, 3, (100, 1_000, 10_000), many=True, latency_fences=(100, 1_000, 10_000), latency_s=6.0)
 QUICK = Extent(60_000, 1, (100, 1_000, 10_000), many=False, latency_fences=(1_000,), latency_s=4.0)
 
 
