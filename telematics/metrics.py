@@ -91,7 +91,7 @@ class Metrics:
         )
         self.batch_duration = Histogram(
             "telematics_batch_duration_seconds",
-            "One batch from fetched to its offset committed.",
+            "One batch from fetched to judged; what comes of it is committed meanwhile.",
             buckets=_STEP_BUCKETS,
             registry=to,
         )

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     Slots = NDArray[np.intp]
     Mask = NDArray[np.bool_]
 
-# The columns of the table; those that the rules watch follow.
+# The columns of the table; those that the rules watch follow. PLACE stands for the hits of the last fix, WATCHED_AT for
+# those it had when the rules were asked what to watch; DUE is the earliest deadline that no silence puts off.
 (
     HEARD_AT,
     LAST_TS,

@@ -25,7 +25,7 @@ The order of work, for each input:
  f. rules     each rule the input can concern, in the order of the registry
 
 A stretch of inputs at a time is shown to the screen first: what it knows for a plain fix is not put through b to f, as
-only the position would be different.
+nothing would come of it but where the vehicle is.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class MonitorEngine:
     # -- snapshots -------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything the engine knows, as plain data: {clock, truncated, vehicles: {id: …}, trips}."""
+        """Everything the engine knows but the trips, as plain data: {clock, truncated, vehicles: {id: …}}."""
         for state in self._fleet.by_slot:
             self._columns.settle(state)
         return {
@@ -368,7 +368,7 @@ class MonitorEngine:
                     self._scope.effects.quarantined[Quarantine.IMPLAUSIBLE_JUMP] += 1
                     return Outcome.QUARANTINED
                 triggers |= Trigger.JUMP
-                device.floor = max(device.floor, last.ts)
+                device.floor = max(device.floor, int(self._rings.newest_ts(state.slot)))
                 self._rings.put(state.slot, state.suspects[:-1])
                 last, state.anchor = state.suspects[-2], None
                 step_m = distance_m(last.lon, last.lat, fix.lon, fix.lat)
@@ -382,8 +382,9 @@ class MonitorEngine:
         if fix.speed_kmh > self._motion.moving_kmh:
             state.moved_ts = fix.ts
         before = last
-        if last is not None and last.ts != self._rings.newest_ts(state.slot):
+        if before is not None and before.ts != self._rings.newest_ts(state.slot):
             before = self._rings.newest(state.slot)  # a late fix, behind pings without one
+            step_m = distance_m(before.lon, before.lat, fix.lon, fix.lat)
         self._rings.append(state.slot, fix)
         stopped_s = stay(state, before, fix, step_m, self._motion, self._rings)
         if stopped_s:

@@ -51,9 +51,8 @@ def stay(
 ) -> float:
     """Follow where the vehicle stands, on its newest fix, in the ring already, and the one in front of it there.
 
-    `step_m` is the way from the vehicle's last fix, which is `before` unless a late one came between. Gives how long it
-    has stood, in seconds; 0 when the fix lies outside the stay. Two fixes outside in a row end a stay, one alone may be
-    drift; a stay of a single fix is none.
+    `step_m` is the way between them. Gives how long it has stood, in seconds; 0 when the fix lies outside the stay. Two
+    fixes outside in a row end a stay, one alone may be drift; a stay of a single fix is none.
     """
     anchor = state.anchor
     if anchor is None or before is None:

@@ -47,8 +47,9 @@ class Anchor(NamedTuple):
 class DeviceState:
     """One device of the combination: when it was last heard, and how often it reports.
 
-    `odd` holds the times of its latest pings that are in no ring of fixes, `floor` the latest time forgotten: what is
-    not after it can no longer be told from a duplicate. `astray` holds times of pings whose clock could not be right.
+    `odd` holds the times of its latest pings that are in no ring of fixes, `floor` the latest time forgotten (of those
+    that were in the ring as soon as it is looked at): what is not after it can no longer be told from a duplicate.
+    `astray` holds times of pings whose clock could not be right.
     """
 
     heard_at: int = 0

@@ -24,7 +24,7 @@ class Assignment(ConsumerRebalanceListener):
     """The partitions in our hands.
 
     `make` gives an empty partition, `recover` starts giving one its state, `discard` closes one that is gone for
-    good. `busy` is held by whoever judges or settles.
+    good. `busy` is held by whoever judges; what is judged may be settled meanwhile.
     """
 
     def __init__(
@@ -102,8 +102,9 @@ class Assignment(ConsumerRebalanceListener):
         for holder in (self.held, self.kept):
             if holder.get(partition.number) is partition:
                 del holder[partition.number]
-        partition.lose()
-        self._discard(partition)
+        if not partition.taken.is_set():
+            partition.lose()
+            self._discard(partition)
 
     def current(self, place: TopicPartition, records: Records, generation: int) -> Partition | None:
         """The partition these records may be judged by; None: dropped, and set back to where it goes on."""

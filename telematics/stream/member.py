@@ -38,8 +38,6 @@ Batches = Mapping[TopicPartition, Records]
 _POLL_MS = 200
 _PROBE_INTERVAL_S = 1.0
 _PROBE_TIMEOUT_S = 5.0
-# So many alerts and dead letters of a partition wait at most to be made durable; then judging waits for them.
-_MOST_WAITING = 5_000
 # Counting what 100,000 vehicles have open takes 30 ms: not with every probe.
 _OBSERVE_EVERY = 5
 # A rebalance waits for its slowest member as long as a session lasts, and throws it out then.
@@ -79,8 +77,8 @@ class Member:
         self._stopping = stopping
         self._closing = False
         self._rebuilding = asyncio.Lock()
-        self._due = asyncio.Event()  # something is to be made durable
-        self._room = asyncio.Event()  # something has been
+        self._settling: set[Partition] = set()
+        self._room = asyncio.Event()  # something was made durable, or failed to be
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,7 +88,6 @@ class Member:
             self._consumer.subscribe([self._settings.topics.pings], listener=self.assignment)
             self._spawn(self._trips.follow(profile, self._tell))
             self._spawn(self._probe())
-            self._spawn(self._settle_due())
             if profile is Profile.LIVE:
                 self._spawn(tick(self._settings, self.assignment.held.keys, self._link))
             await self._until_stopped()
@@ -123,7 +120,7 @@ class Member:
     # One turn: fetch and judge. Beside it runs what makes that durable.
 
     async def _turn(self) -> None:
-        while any(held.waiting > _MOST_WAITING for held in self.assignment.held.values()):
+        while not self._stopping.is_set() and any(held.is_full() for held in self.assignment.held.values()):
             self._room.clear()
             await self._room.wait()
         generation = self.assignment.generation
@@ -134,11 +131,10 @@ class Member:
                 partition = self.assignment.current(place, records, generation)
                 if partition is not None:
                     partition.take(records)
-                    if partition.due():
-                        self._due.set()
+                    self._settle_soon(partition)
                     await asyncio.sleep(0)  # heartbeats and fetches go on between two partitions
-            if any(held.due() for held in self.assignment.held.values()):
-                self._due.set()
+            for held in self.assignment.held.values():
+                self._settle_soon(held)
             if batches:
                 self._metrics.batch_duration.observe(time.perf_counter() - started)
 
@@ -165,11 +161,19 @@ class Member:
             stopped.cancel()
         return {}
 
-    async def _settle_due(self) -> None:
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            await self._settle([held for held in self.assignment.held.values() if held.due()])
+    def _settle_soon(self, partition: Partition) -> None:
+        """If it is time, make durable what was judged while judging goes on; one partition never waits for another."""
+        if partition.due() and partition not in self._settling:
+            self._settling.add(partition)
+            self._spawn(self._settle_while_due(partition))
+
+    async def _settle_while_due(self, partition: Partition) -> None:
+        try:
+            while partition.due() and not partition.taken.is_set():
+                await self._settle([partition])
+                self._room.set()
+        finally:
+            self._settling.discard(partition)
             self._room.set()
 
     async def _settle(self, partitions: Sequence[Partition]) -> None:
@@ -265,6 +269,7 @@ class Member:
             # Nothing that runs beside the loop may end in silence: the monitor would be alive and useless.
             self._failure = self._failure or error
             self._stopping.set()
+            self._room.set()  # nothing will make room any more
 
     async def _close(self) -> None:
         started = time.monotonic()

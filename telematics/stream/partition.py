@@ -17,7 +17,9 @@ from telematics.wire.records import Record, Rejected, decode_records
 
 # Without anything to announce, progress is made durable this often: after a crash so much is judged again.
 COMMIT_INTERVAL_S = 1.0
-_MANY = 1_000
+# So much may wait for it meanwhile, about: then it is time, and then judging waits.
+_MUCH_BYTES, _MOST_BYTES = 1_000_000, 16_000_000
+_ALERT_BYTES = 2_000
 # Looking at every ping's lag would cost as much as screening it (3 µs); batches are so frequent that the histogram has
 # its shape with at most this many of each.
 _LAG_SAMPLES = 8
@@ -49,6 +51,7 @@ class Partition:
         self._rejects: list[Rejected] = []
         self._durable_offset = 0
         self._urgent = False
+        self._waiting_bytes = 0
         self._settling = asyncio.Lock()
         self._settled_at = time.monotonic()
 
@@ -75,6 +78,8 @@ class Partition:
             effects = engine.step(batch)
         self._alerts += effects.alerts
         self._rejects += rejects
+        self._waiting_bytes += sum(_ALERT_BYTES + len(refused.record.value or b"") for refused in rejects)
+        self._waiting_bytes += _ALERT_BYTES * len(effects.alerts)
         self._urgent = (
             self._urgent or bool(rejects) or any(alert.severity >= ANNOUNCED_FROM for alert in effects.alerts)
         )
@@ -91,16 +96,15 @@ class Partition:
         """Whether everything concluded is durable."""
         return self._durable_offset == self.next_offset
 
-    @property
-    def waiting(self) -> int:
-        """How many alerts and dead letters wait to be made durable, beside those being written."""
-        return len(self._alerts) + len(self._rejects)
-
     def due(self) -> bool:
         """Whether it is time for a checkpoint: something waits to be announced, or much, or progress long enough."""
-        if self._urgent or self.waiting >= _MANY:
+        if self._urgent or self._waiting_bytes >= _MUCH_BYTES:
             return True
         return not self.settled and time.monotonic() - self._settled_at >= COMMIT_INTERVAL_S
+
+    def is_full(self) -> bool:
+        """Whether so much waits to be made durable that judging had better wait for it."""
+        return self._waiting_bytes >= _MOST_BYTES
 
     async def settle(self) -> None:
         """Make everything concluded so far durable; judging may go on meanwhile. Raises PartitionLostError."""
@@ -108,11 +112,13 @@ class Partition:
             if self.settled:
                 return
             next_offset, alerts, rejects = self.next_offset, self._alerts, self._rejects
+            waiting_bytes, self._waiting_bytes = self._waiting_bytes, 0
             self._alerts, self._rejects, self._urgent = [], [], False
             try:
                 await self._checkpoint.write(alerts, rejects, next_offset)
             except BaseException:
                 self._alerts[:0], self._rejects[:0], self._urgent = alerts, rejects, True
+                self._waiting_bytes += waiting_bytes
                 raise
             self._durable_offset = next_offset
             self._settled_at = time.monotonic()

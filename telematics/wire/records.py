@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 from telematics.memo import Memo
@@ -122,7 +122,7 @@ def _regular(records: Sequence[Record], home: Mapping[bytes | None, str]) -> lis
     return read_regular([record.value or b"" for record in records], vehicle_ids)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _home(partition: int, partitions: int) -> Memo[bytes | None, str]:
     """The vehicle that a record's key on a partition names. Raises ValueError for a key whose pings are not there."""
 

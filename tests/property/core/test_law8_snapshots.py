@@ -143,6 +143,35 @@ def test_many_fences_on_one_spot_stay_within_the_bound(letters: int) -> None:
     assert dropped > 0
 
 
+@pytest.mark.parametrize("late_fixes", [3, 21, 25])
+def test_looking_at_a_state_changes_nothing_that_follows(late_fixes: int) -> None:
+    """Late fixes that the ring has forgotten, then a jump that begins it anew: their duplicates are known either way."""
+    truck = Truck("V1", km=83, interval_s=10.0).send(speed_kmh=20.0)
+    began = truck.now_s
+    truck.now_s = began + 400
+    truck.send(satellites=0, arrives_s=400)  # without a fix, so that what follows is late and newer than the last one
+    late = []
+    for i in range(late_fixes):
+        truck.now_s, truck.km = began + 10 * (i + 1), round(83 + 0.01 * (i + 1), 6)
+        truck.send(speed_kmh=20.0, arrives_s=401 + i)
+        late.append(truck.sent[-1][1])
+    truck.km = 300
+    for i in range(3):
+        truck.now_s = 500 + 10 * i
+        truck.send(speed_kmh=20.0, arrives_s=500 + 10 * i)
+    last_at = truck.sent[-1][0]
+    inputs = [*truck.sent, (last_at + 20_000, late[0]), (last_at + 21_000, late[-1])]
+    watched, alone = MonitorEngine(INDEX, RULE_SET), MonitorEngine(INDEX, RULE_SET)
+    seen, unseen = [], []
+    for number in range(len(inputs)):
+        seen.append(run(watched, inputs[number : number + 1]).counts)
+        watched.snapshot()
+        unseen.append(run(alone, inputs[number : number + 1]).counts)
+    assert seen == unseen
+    assert watched.snapshot() == alone.snapshot()
+    assert all(counts["late_ignored"] or counts["duplicate"] for counts in seen[-2:])
+
+
 def test_a_state_of_another_version_is_refused() -> None:
     """A snapshot that this program does not know is named, not guessed at."""
     engine = MonitorEngine(INDEX, RULE_SET)

@@ -117,3 +117,24 @@ def test_an_odometer_that_runs_at_a_stand_is_compared_all_the_same(monkeypatch: 
     assert came.encoded() == expected.encoded()
     assert json.dumps(quick.snapshot()) == json.dumps(slow.snapshot())
     assert noted > 0
+
+
+@pytest.mark.parametrize("vehicles", [1, 20])
+def test_a_burst_is_not_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch, vehicles: int) -> None:
+    """A device that does not tell its interval turns at every ping: its burst costs no round a ping."""
+    fleet = [Truck(f"V{number}", km=number / 10).send() for number in range(1000)]
+    for truck in fleet[:vehicles]:
+        truck.now_s += 60
+        truck.drive(truck.km + 200 / vehicles)
+    inputs = in_order([sent for truck in fleet for sent in truck.sent])
+    looked_at = 0
+    judging = Screen._judge
+
+    def judge(its: Screen, slots: Any, *of: Any) -> Any:
+        nonlocal looked_at
+        looked_at += len(slots)
+        return judging(its, slots, *of)
+
+    monkeypatch.setattr(Screen, "_judge", judge)
+    run(MonitorEngine(INDEX, RULE_SET), inputs, [1000])
+    assert 0 < looked_at < 3 * len(inputs)

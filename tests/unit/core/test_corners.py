@@ -160,3 +160,24 @@ def test_a_late_fix_behind_pings_without_one_moves_nothing_and_survives_a_restor
     end: Input = (truck.sent[-1][0] + 900_000, None)
     told = _goes_on_alike([*truck.sent, end], len(truck.sent))
     assert told == ["signal_lost 2", "signal_lost 3", "signal_lost 4"]
+
+
+def test_a_stand_is_measured_from_the_late_fix_next_to_it() -> None:
+    """Far from where a late fix has shown it to be since, near where it was before: it does not stand."""
+    truck = Truck("T1", km=83, interval_s=10.0)
+    for _ in range(3):
+        truck.send().wait(10)
+    truck.km = 83.3
+    truck.send(speed_kmh=20.0).wait(60)
+    truck.send(satellites=0)  # without a fix, so that what follows is late and newer than the last one
+    heard_s = truck.now_s
+    truck.km, truck.now_s = 83.6, heard_s - 30
+    truck.send(speed_kmh=20.0, arrives_s=heard_s + 1)
+    truck.km, truck.now_s = 83.32, heard_s + 10
+    truck.send(speed_kmh=20.0)
+    engine = MonitorEngine(INDEX, RULE_SET)
+    run(engine, truck.sent)
+    state = engine.vehicle("T1")
+    assert state is not None
+    assert state.anchor is not None
+    assert state.anchor.ts == truck.sent[-1][1].ts

@@ -1,0 +1,158 @@
+"""Making durable what was judged, beside judging: what waits is bounded, and no partition waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from geofences.index import FenceIndex
+from telematics.core.engine import MonitorEngine
+from telematics.core.params import RuleSet
+from telematics.metrics import Metrics
+from telematics.model import Alert
+from telematics.settings import Settings
+from telematics.stream import connection
+from telematics.stream.checkpoint import Checkpoint
+from telematics.stream.member import Member
+from telematics.stream.partition import Partition
+from telematics.wire.records import Rejected
+from tests.support.records import Raw
+from tests.support.worlds import fences
+
+MEGABYTE = 1_000_000
+
+
+class Writing:
+    """A checkpoint that writes when it is let."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.failure: Exception | None = None
+        self.offsets: list[int] = []
+        self.letters = 0
+
+    async def write(self, _alerts: Sequence[Alert], letters: Sequence[Rejected], next_offset: int) -> None:
+        """Wait, then keep the offset or fail."""
+        await self.may.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.offsets.append(next_offset)
+        self.letters += len(letters)
+
+    def lose(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+def _running(number: int) -> tuple[Partition, Writing]:
+    writing = Writing()
+    partition = Partition(number, 2, cast("Checkpoint", writing), Metrics())
+    partition.run_from(MonitorEngine(FenceIndex(fences().fences), RuleSet()), 0)
+    return partition, writing
+
+
+def _rubbish(partition: Partition, size: int) -> None:
+    offset = partition.next_offset
+    partition.take(cast("Any", [Raw(offset, 1_700_000_000_000, b"truck-1", b"x" * size)]))
+
+
+def _member(*partitions: Partition) -> Member:
+    settings = Settings()
+    stopping = asyncio.Event()
+    member = Member(
+        settings,
+        fences(),
+        RuleSet(),
+        Metrics(),
+        connection.Link(settings.kafka.bootstrap),
+        cast("Any", None),
+        cast("Any", None),
+        stopping,
+    )
+    member.assignment.held.update({partition.number: partition for partition in partitions})
+    return member
+
+
+async def test_a_partition_is_full_by_size_and_empty_once_it_is_durable() -> None:
+    """Large dead letters fill it with few; a failed write leaves everything waiting, a good one nothing."""
+    partition, writing = _running(0)
+    for _ in range(15):
+        _rubbish(partition, MEGABYTE)
+        assert partition.due()
+        assert not partition.is_full()
+    _rubbish(partition, MEGABYTE)
+    assert partition.is_full()
+    writing.failure = OSError("disk")
+    writing.may.set()
+    with pytest.raises(OSError, match="disk"):
+        await partition.settle()
+    assert partition.is_full()
+    writing.failure = None
+    await partition.settle()
+    assert not partition.is_full()
+    assert not partition.due()
+    assert (writing.offsets, writing.letters) == ([16], 16)
+
+
+async def test_a_partition_that_cannot_be_written_holds_up_no_other() -> None:
+    """While one hangs, the other's alerts are made durable again and again."""
+    (hanging, _), (healthy, writing) = _running(0), _running(1)
+    writing.may.set()
+    member = _member(hanging, healthy)
+    _rubbish(hanging, 10)
+    member._settle_soon(hanging)
+    for offset in range(3):
+        _rubbish(healthy, 10)
+        member._settle_soon(healthy)
+        await asyncio.sleep(0.01)
+        assert writing.offsets == list(range(1, offset + 2))
+    assert not hanging.settled
+
+
+async def test_judging_waits_for_a_full_partition_and_goes_on_when_there_is_room() -> None:
+    """What was not fetched cannot fill the memory; one write later the next batch is fetched."""
+    partition, writing = _running(0)
+    member = _member(partition)
+    fetched = asyncio.Event()
+
+    async def fetch() -> dict[Any, Any]:
+        fetched.set()
+        return {}
+
+    member._fetch = fetch  # type: ignore[method-assign]
+    _rubbish(partition, 17 * MEGABYTE)
+    member._settle_soon(partition)
+    await asyncio.sleep(0.01)  # the first is being written …
+    _rubbish(partition, 17 * MEGABYTE)  # … and the next would be too much
+    turn = asyncio.create_task(member._turn())
+    await asyncio.sleep(0.05)
+    assert not fetched.is_set()
+    writing.may.set()
+    await asyncio.wait_for(turn, 5)
+    assert fetched.is_set()
+
+
+async def test_a_write_that_fails_for_good_does_not_leave_judging_waiting() -> None:
+    """The failure stops the member, and a turn that waits for room ends."""
+    partition, writing = _running(0)
+    member = _member(partition)
+
+    async def fetch() -> dict[Any, Any]:
+        return {}
+
+    member._fetch = fetch  # type: ignore[method-assign]
+    _rubbish(partition, 17 * MEGABYTE)
+    member._settle_soon(partition)
+    await asyncio.sleep(0.01)
+    _rubbish(partition, 17 * MEGABYTE)
+    turn = asyncio.create_task(member._turn())
+    await asyncio.sleep(0.01)
+    writing.failure = RuntimeError("broken")
+    writing.may.set()
+    await asyncio.wait_for(turn, 5)
+    assert isinstance(member._failure, RuntimeError)
