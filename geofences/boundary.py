@@ -35,14 +35,13 @@ class Boundary:
     """The edges of a polygon in lon/lat degrees, holes included, as columns."""
 
     def __init__(self, polygon: Area) -> None:
-        self._polygon = polygon
+        self._rings = shapely.get_rings(shapely.get_parts(polygon))
         # Points all along it, in metres about one of them.
-        rings = shapely.get_rings(shapely.get_parts(polygon))
-        points = shapely.get_coordinates(rings)
+        points = shapely.get_coordinates(self._rings)
         farthest = float(np.abs(points[:, 1]).max())
         self._origin = float(points[0, 0]), float(points[0, 1])
         self._scale = metres_per_degree(farthest)
-        sides = shapely.transform(rings, lambda degrees: (degrees - self._origin) * self._scale)
+        sides = shapely.transform(self._rings, lambda degrees: (degrees - self._origin) * self._scale)
         apart_m = max(_APART_M, float(shapely.length(sides).sum()) / _POINTS)
         metres = shapely.get_coordinates(shapely.segmentize(sides, apart_m))
         self._along = -2.0 * metres
@@ -52,8 +51,7 @@ class Boundary:
     @cached_property
     def _edges(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Where each edge begins and how far it goes: lon, lat, lon, lat."""
-        rings = shapely.get_rings(shapely.get_parts(self._polygon))
-        points, ring = shapely.get_coordinates(rings, return_index=True)
+        points, ring = shapely.get_coordinates(self._rings, return_index=True)
         steps = np.diff(points, axis=0)
         # Neither the jump from one ring to the next is an edge, nor a vertex drawn twice.
         within = (ring[1:] == ring[:-1]) & steps.any(axis=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from telematics.core.facts import Facts
-from telematics.core.fleet import grown
+from telematics.core.fleet import ends_of, grown
 from telematics.core.inputs import DEVICES
 from telematics.core.motion import LONGEST_GAP_S, within
 from telematics.core.plain import MOVES, STANDS, STRAYS
@@ -128,7 +128,7 @@ class Columns:
         self.fleet.rings.extend(slot, begins, np.column_stack([column[good] for column in columns]))
         moving = fixes.speed_kmh[good] > self._moving_kmh
         table[slot[moving], MOVED_TS] = ts[moving]  # of several the last one counts, as always in numpy
-        newest = np.append(begins[1:], True) if len(begins) else begins
+        newest = ends_of(begins)
         last, slot = np.flatnonzero(good)[newest], slot[newest]
         self._ahead[slot] = True
         table[slot, : INTERVAL_S + 1] = np.array(

@@ -36,6 +36,11 @@ def of_first(column: NDArray[np.int64], first: Mask) -> NDArray[np.int64]:
     return spread
 
 
+def ends_of(first: Mask) -> Mask:
+    """Where groups end; `first` marks where they begin."""
+    return np.append(first[1:], True) if len(first) else first
+
+
 class Rings:
     """The last good fixes of each vehicle by time, RING_FIXES of them, by slot.
 
@@ -86,7 +91,7 @@ class Rings:
         rank = np.arange(len(slots))
         rank -= of_first(rank, first)
         self._fixes[slots, (self._counts[slots] + rank) % _DEPTH] = fixes
-        last = np.append(first[1:], True) if len(first) else first
+        last = ends_of(first)
         self._counts[slots[last]] += rank[last] + 1
 
     def put(self, slot: int, fixes: Sequence[FixPoint]) -> None:

@@ -29,13 +29,17 @@ _KEYS = 100_000  # different sets of several fences that have a key; fixes in ot
 
 
 class Spot(NamedTuple):
-    """What a point with certain hits stands in, as the rules see it, and the fences whose visits are followed there."""
+    """What a point with certain hits stands in, as the rules see it, and the fences whose visits are followed there.
+
+    `lasting`: each of the fences hit is there for everybody, always.
+    """
 
     risk: int
     corridor: int | None
     dead_zone: int | None
     places: tuple[int, ...]
     inside: frozenset[int]
+    lasting: bool
 
 
 class Located:
@@ -96,7 +100,7 @@ class Surroundings:
 
     def applicable(self, state: VehicleState, hits: Hits, ts: int) -> Hits:
         """The hits of fences that are there for this vehicle (`applies_to`) at this time (`valid_from`, `valid_to`)."""
-        if not hits or self._conditional.isdisjoint(code >> 1 for code in hits):
+        if self._spots[hits].lasting:
             return hits
         tags = set(state.trip.vehicle.tags) if state.trip is not None else set()
 
@@ -120,7 +124,7 @@ class Surroundings:
         It is inside for good wherever it is inside; elsewhere only a leaving waits to be confirmed.
         """
         state.settled_in, state.settled_until = None, math.inf
-        if not self._conditional.isdisjoint(code >> 1 for code in hits):
+        if not self._spots[hits].lasting:
             return
         for fence_id, visit in state.visits.items():
             number = self._number_of[fence_id]
@@ -136,16 +140,16 @@ class Surroundings:
         if hits == state.hits:
             return
         state.hits = hits
-        state.risk, state.corridor, state.dead_zone, state.places, _ = self._spots[hits]
+        state.risk, state.corridor, state.dead_zone, state.places, *_ = self._spots[hits]
 
     def is_passing(self, state: VehicleState, hits: Hits) -> bool:
         """Whether a settled vehicle that is now where these hits are has only come to other places, or past them.
 
         That is, it is in the same corridor or dead zone, and no visit begins or begins to end.
         """
-        if not self._conditional.isdisjoint(code >> 1 for code in hits):
-            return False
         spot = self._spots[hits]
+        if not spot.lasting:
+            return False
         visited = 0
         for fence_id, visit in state.visits.items():
             is_inside = self._number_of[fence_id] in spot.inside
@@ -173,4 +177,5 @@ class Surroundings:
             elif fence.kind is FenceKind.HIGH_RISK_CORRIDOR and code & 1 and (fence.risk or 0) > risk:
                 risk, corridor = fence.risk or 0, number
         inside = self._tracked.intersection(code >> 1 for code in hits if code & 1)
-        return Spot(risk, corridor, dead_zone, tuple(places), inside)
+        lasting = self._conditional.isdisjoint(code >> 1 for code in hits)
+        return Spot(risk, corridor, dead_zone, tuple(places), inside, lasting)
