@@ -97,7 +97,7 @@ class Metrics:
         )
         self.step_duration = Histogram(
             "telematics_step_duration_seconds",
-            "The parts of a batch: decode, engine, publish, commit.",
+            "The parts of a batch: decode, engine, commit.",
             ["step"],
             buckets=_STEP_BUCKETS,
             registry=to,

@@ -97,6 +97,13 @@ class Assignment(ConsumerRebalanceListener):
             self.drop(partition)
             self._take(place, self._make(place.partition))
 
+    def outdated(self, partition: Partition, place: TopicPartition) -> None:
+        """Somebody else has gone on with it: start it anew if it is ours still."""
+        if self.held.get(place.partition) is partition:
+            self.again(place)
+        else:
+            self.drop(partition)
+
     def drop(self, partition: Partition) -> None:
         """Let go of a partition for good: nothing of it is committed from now on."""
         for holder in (self.held, self.kept):

@@ -1,8 +1,8 @@
-"""The one place where what a partition concluded becomes durable.
+"""The one place where what a partition concluded becomes durable: alerts, dead letters and offset in one transaction.
 
-Today: produce, wait until the broker has confirmed every record, then commit the offset; so that a crash anywhere
-repeats records but never skips one. A repeated alert has the same id, number and bytes. Whoever makes this a
-transaction changes this file and nothing else.
+Each partition has a producer of its own, whose transactional id is the same for whoever owns the partition: starting it
+ends the former owner's, and the transaction it was in. What was written while the broker was lost is known by the
+offset, which is in the transaction too: committed means all of it was, and not committed nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import OffsetAndMetadata
 
 from telematics.metrics import Metrics
 from telematics.model import Alert
@@ -40,18 +41,10 @@ class Outgoing(NamedTuple):
 
 
 class Checkpoint:
-    """Makes one partition's conclusions durable, with a producer of its own."""
+    """Makes one partition's conclusions durable, exactly once."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        consumer: AIOKafkaConsumer,
-        partition: int,
-        link: connection.Link,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, settings: Settings, partition: int, link: connection.Link, metrics: Metrics) -> None:
         self._settings = settings
-        self._consumer = consumer
         self._place = TopicPartition(settings.topics.pings, partition)
         self._link = link
         self._metrics = metrics
@@ -63,8 +56,26 @@ class Checkpoint:
         """From now on nothing is committed: the partition has been taken away."""
         self._lost = True
 
-    async def write(self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], next_offset: int) -> None:
-        """Return when alerts and dead letters are confirmed and `next_offset` is committed.
+    async def open(self, expected: int | None = None) -> int | None:
+        """End whatever a former owner was writing; then give the committed offset, which is now final until we write.
+
+        A producer that is there already is kept if the offset is the `expected` one. Raises KafkaError, OSError.
+        """
+        async with self._writing:
+            if self._producer is not None:
+                found = await self._committed()
+                if expected is not None and found == expected:
+                    return found
+                # Moved by somebody else, or by ourselves a moment ago: the broker says "committed" before it shows the
+                # offset. Only a new producer waits for that.
+                await self._end_producer()
+            await self._start()
+            return await self._committed()
+
+    async def write(
+        self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], former: int | None, next_offset: int
+    ) -> None:
+        """Return when alerts, dead letters and `next_offset` are committed, where `former` was.
 
         Goes on trying, with the same bytes, for as long as the broker cannot be reached. Raises PartitionLostError.
         """
@@ -73,12 +84,9 @@ class Checkpoint:
             self._settings.topics.deadletters: [self._dead_letter(letter) for letter in dead_letters],
         }
         async with self._writing:
-            if alerts or dead_letters:
-                with self._metrics.time_step("publish"):
-                    await self._publish(records)
-                self._count(alerts, dead_letters)
             with self._metrics.time_step("commit"):
-                await self._commit(next_offset)
+                await self._commit(records, former, next_offset)
+            self._count(alerts, dead_letters)
 
     async def close(self) -> None:
         """Let go of the producer, after what it is writing."""
@@ -98,51 +106,65 @@ class Checkpoint:
         at = None if letter.reject.reason is RejectReason.BAD_ARRIVAL else record.timestamp
         return Outgoing(at, key, value, headers)
 
-    async def _publish(self, records: Mapping[str, Sequence[Outgoing]]) -> None:
+    async def _commit(self, records: Mapping[str, Sequence[Outgoing]], former: int | None, next_offset: int) -> None:
         for wait_s in connection.backoff_s():
             if self._lost:
                 raise PartitionLostError
             try:
-                await self._send(records)
+                producer = self._producer
+                if producer is None:
+                    producer = await self._start()
+                    found = await self._committed()
+                    if found == next_offset:
+                        break  # the last try was committed, and nobody was there to hear it
+                    if found != former:
+                        raise PartitionLostError
+                await self._transact(producer, records, next_offset)
             except (KafkaError, OSError) as error:
                 self._link.lost(error)
-                # What the failed producer still holds may or may not be written; a new one writes all of it again.
+                # Whatever came of it: the next producer ends this transaction, and the offset tells.
                 await self._end_producer()
                 await asyncio.sleep(wait_s)
             else:
-                self._link.found()
-                return
+                break
+        self._link.found()
 
-    async def _send(self, records: Mapping[str, Sequence[Outgoing]]) -> None:
-        if self._producer is None:
-            producer = connection.producer(self._settings.kafka)
-            try:
-                await producer.start()
-            except BaseException:
-                await connection.ended(producer)
-                raise
-            self._producer = producer
+    async def _start(self) -> AIOKafkaProducer:
+        producer = connection.transactional_producer(self._settings, self._place)
+        try:
+            await producer.start()
+        except BaseException:
+            await connection.ended(producer)
+            raise
+        self._producer = producer
+        return producer
+
+    async def _transact(
+        self, producer: AIOKafkaProducer, records: Mapping[str, Sequence[Outgoing]], next_offset: int
+    ) -> None:
+        await producer.begin_transaction()
         # To the partition of the pings, so that one vehicle's alerts stay in one order.
         confirmations = [
-            await self._producer.send_batch(batch, topic, partition=self._place.partition)
+            await producer.send_batch(batch, topic, partition=self._place.partition)
             for topic, outgoing in records.items()
-            for batch in _batches(self._producer, outgoing)
+            for batch in _batches(producer, outgoing)
         ]
         await asyncio.gather(*confirmations)
+        offsets = {self._place: OffsetAndMetadata(next_offset, "")}
+        await producer.send_offsets_to_transaction(offsets, self._settings.kafka.group)
+        await producer.commit_transaction()
 
-    async def _commit(self, next_offset: int) -> None:
-        for wait_s in connection.backoff_s():
-            if self._lost:
-                raise PartitionLostError
-            try:
-                await self._consumer.commit({self._place: next_offset})
-            except (CommitFailedError, IllegalStateError) as error:
-                raise PartitionLostError from error
-            except (KafkaError, OSError) as error:
-                self._link.lost(error)
-                await asyncio.sleep(wait_s)
-            else:
-                return
+    async def _committed(self) -> int | None:
+        """The group's offset, as the broker has it now: a consumer remembers what it was at the last rebalance."""
+        kafka = self._settings.kafka
+        client = connection.admin(kafka)
+        try:
+            await client.start()
+            found = await client.list_consumer_group_offsets(kafka.group, partitions=[self._place])
+        finally:
+            await client.close()
+        offset = found[self._place].offset
+        return None if offset < 0 else offset
 
     async def _end_producer(self) -> None:
         producer, self._producer = self._producer, None

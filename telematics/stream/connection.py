@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 # A request that takes longer than this is taken for lost. aiokafka's 40 s would be longer than every deadline of ours.
 REQUEST_TIMEOUT_MS = 10_000
+# Every batch is a round trip; the default of 16 KB holds twenty alerts, a broker takes a megabyte.
+_BATCH_BYTES = 131_072
+# A transaction of a member that died holds its readers up no longer than this, even if nobody takes the partition over.
+_TRANSACTION_MS = 15_000
 # Three heartbeats may be lost before a member is taken for dead, as Kafka advises.
 _HEARTBEATS_A_SESSION = 3
 
@@ -86,8 +90,17 @@ def plain_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
 
 def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
     """A producer whose retries cannot write a record twice or out of order."""
-    # Every batch is a round trip; the default of 16 KB holds twenty alerts, a broker takes a megabyte.
-    return AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all", max_batch_size=131_072)
+    return AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all", max_batch_size=_BATCH_BYTES)
+
+
+def transactional_producer(settings: Settings, place: TopicPartition) -> AIOKafkaProducer:
+    """The producer of one input partition; whoever starts the next one with this partition ends it."""
+    return AIOKafkaProducer(
+        **client_options(settings.kafka),
+        transactional_id=f"{settings.kafka.group}.{place.topic}.{place.partition}",
+        transaction_timeout_ms=_TRANSACTION_MS,
+        max_batch_size=_BATCH_BYTES,
+    )
 
 
 def tick_producer(kafka: KafkaSettings) -> AIOKafkaProducer:

@@ -181,7 +181,7 @@ class Member:
         for partition, result in zip(partitions, results, strict=True):
             if isinstance(result, PartitionLostError):
                 log.warning("partition_lost", partition=partition.number)
-                self.assignment.drop(partition)
+                self.assignment.outdated(partition, TopicPartition(self._settings.topics.pings, partition.number))
             elif result is not None:
                 raise result
 
@@ -195,9 +195,10 @@ class Member:
             if partition.taken.is_set():
                 return
             try:
-                committed = await self._consumer.committed(place)
+                # The former owner first: an offset that it could still move tells nothing.
+                committed = await partition.fence()
                 if partition.engine is not None and committed == partition.next_offset:
-                    partition.run_from(partition.engine, committed)
+                    partition.run_from(partition.engine, committed, committed)
                 else:
                     # One after the other: together they would take no less time, and hold up heartbeats more.
                     async with self._rebuilding:
@@ -253,7 +254,7 @@ class Member:
 
     def _make_partition(self, number: int) -> Partition:
         count = len(self._consumer.partitions_for_topic(self._settings.topics.pings) or ())
-        checkpoint = Checkpoint(self._settings, self._consumer, number, self._link, self._metrics)
+        checkpoint = Checkpoint(self._settings, number, self._link, self._metrics)
         return Partition(number, count, checkpoint, self._metrics)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

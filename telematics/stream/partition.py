@@ -50,14 +50,16 @@ class Partition:
         self._alerts: list[Alert] = []
         self._rejects: list[Rejected] = []
         self._durable_offset = 0
+        self._committed: int | None = None
         self._urgent = False
         self._waiting_bytes = 0
         self._settling = asyncio.Lock()
         self._settled_at = time.monotonic()
 
-    def run_from(self, engine: MonitorEngine, next_offset: int) -> None:
-        """The engine holds everything before `next_offset`: what follows counts."""
+    def run_from(self, engine: MonitorEngine, next_offset: int, committed: int | None) -> None:
+        """The engine holds everything before `next_offset`: what follows counts. `committed` is what the broker says."""
         self.engine = engine
+        self._committed = committed
         self.next_offset = self._durable_offset = next_offset
         self.state = State.RUNNING
         self.progress = ""
@@ -115,12 +117,12 @@ class Partition:
             waiting_bytes, self._waiting_bytes = self._waiting_bytes, 0
             self._alerts, self._rejects, self._urgent = [], [], False
             try:
-                await self._checkpoint.write(alerts, rejects, next_offset)
+                await self._checkpoint.write(alerts, rejects, self._committed, next_offset)
             except BaseException:
                 self._alerts[:0], self._rejects[:0], self._urgent = alerts, rejects, True
                 self._waiting_bytes += waiting_bytes
                 raise
-            self._durable_offset = next_offset
+            self._durable_offset = self._committed = next_offset
             self._settled_at = time.monotonic()
 
     def observe(self) -> None:
@@ -141,6 +143,10 @@ class Partition:
         self.taken.set()
         self._checkpoint.lose()
         self._metrics.forget_partition(self.number)
+
+    async def fence(self) -> int | None:
+        """End what a former owner was writing, and give the committed offset. Raises KafkaError, OSError."""
+        return await self._checkpoint.open(None if self.engine is None else self.next_offset)
 
     async def close(self) -> None:
         """Let go of the producer."""

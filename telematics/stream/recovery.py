@@ -54,7 +54,7 @@ async def rebuild(
                 await asyncio.sleep(0)  # heartbeats and the other partitions' pings have their turn
                 if partition.taken.is_set():
                     return
-    partition.run_from(engine, window.end)
+    partition.run_from(engine, window.end, committed)
     log.info("running", partition=partition.number, offset=window.end, truncated=window.truncated)
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
 from telematics.model import Alert
 from telematics.settings import Settings
 from telematics.stream import connection
-from telematics.stream.checkpoint import Checkpoint
+from telematics.stream.checkpoint import Checkpoint, PartitionLostError
+from telematics.stream.reader import open_reader
 from telematics.wire.alerts import encode_alert
 from telematics.wire.deadletters import to_dead_letter
 from telematics.wire.reasons import RejectReason, reject
@@ -29,28 +34,33 @@ MANY = 200
 
 
 @asynccontextmanager
-async def _checkpoint(settings: Settings, metrics: Metrics) -> AsyncIterator[tuple[Checkpoint, AIOKafkaConsumer]]:
-    consumer = connection.group_consumer(settings)
-    await connection.started(consumer, settings.kafka)
-    consumer.assign([TopicPartition(settings.topics.pings, PARTITION)])
-    link = connection.Link(settings.kafka.bootstrap)
-    checkpoint = Checkpoint(settings, consumer, PARTITION, link, metrics)
+async def _checkpoint(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Checkpoint]:
+    checkpoint = Checkpoint(settings, PARTITION, connection.Link(settings.kafka.bootstrap), metrics or Metrics())
     try:
-        yield checkpoint, consumer
+        yield checkpoint
     finally:
         await checkpoint.close()
-        await connection.ended(consumer)
+
+
+async def _open(checkpoint: Checkpoint) -> int | None:
+    """As the recovery does: the first group of a new broker waits for its coordinator."""
+    for wait_s in connection.backoff_s():
+        try:
+            return await checkpoint.open()
+        except KafkaError:
+            await asyncio.sleep(wait_s)
+    raise AssertionError
 
 
 async def _written(settings: Settings, topic: str, count: int) -> list[tuple[object, ...]]:
-    """The first `count` records of the partition, and any that came with them."""
+    """All records of the partition that are committed: `count`, and behind them the marker of their transaction."""
     consumer = connection.plain_consumer(settings.kafka)
     await connection.started(consumer, settings.kafka)
     place = TopicPartition(topic, PARTITION)
     consumer.assign([place])
     try:
         end = (await consumer.end_offsets([place]))[place]
-        assert end == count
+        assert end == (count + 1 if count else 0)
         records = [await consumer.getone(place) for _ in range(count)]
     finally:
         await connection.ended(consumer)
@@ -70,9 +80,10 @@ async def test_a_checkpoint_larger_than_a_batch_is_written_once_and_in_order(boo
         Rejected(Raw(offset, alerts[offset].raised_at, b"key", b"v" * size), reject(RejectReason.NOT_JSON, "rubbish"))
         for offset, size in enumerate([10, 900_000, 1])
     ]
-    async with _checkpoint(settings, metrics) as (checkpoint, consumer):
-        await checkpoint.write(alerts, refused, 42)
-        assert await consumer.committed(TopicPartition(settings.topics.pings, PARTITION)) == 42
+    async with _checkpoint(settings, metrics) as checkpoint:
+        assert await _open(checkpoint) is None
+        await checkpoint.write(alerts, refused, None, 42)
+        assert await checkpoint.open() == 42
 
     assert await _written(settings, settings.topics.alerts, MANY) == [
         (alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert), []) for alert in alerts
@@ -95,8 +106,88 @@ async def test_a_checkpoint_larger_than_a_batch_is_written_once_and_in_order(boo
 async def test_a_checkpoint_without_news_only_commits(bootstrap: str, topic_prefix: str) -> None:
     """With neither alerts nor dead letters nothing is written, and the offset moves on."""
     settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
-    async with _checkpoint(settings, Metrics()) as (checkpoint, consumer):
-        await checkpoint.write([], [], 7)
-        assert await consumer.committed(TopicPartition(settings.topics.pings, PARTITION)) == 7
+    async with _checkpoint(settings) as checkpoint:
+        await _open(checkpoint)
+        await checkpoint.write([], [], None, 7)
+        assert await checkpoint.open() == 7
     assert await _written(settings, settings.topics.alerts, 0) == []
     assert await _written(settings, settings.topics.deadletters, 0) == []
+
+
+class LostWordError(KafkaError):
+    """What a client sees when the broker has done it and could not say so."""
+
+
+@pytest.mark.parametrize("lost", ["begin_transaction", "send_offsets_to_transaction", "commit_transaction"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_word_that_is_lost_repeats_nothing(
+    bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch, lost: str, when: str
+) -> None:
+    """The connection breaks before or after each step of the transaction: tried again, every alert is there once."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    alerts = _alerts()[:5]
+    doing, failures = getattr(AIOKafkaProducer, lost), [LostWordError("lost")]
+
+    async def breaks(producer: AIOKafkaProducer, *of: Any) -> Any:
+        if failures and when == "before":
+            raise failures.pop()
+        done = await doing(producer, *of)
+        if failures:
+            raise failures.pop()
+        return done
+
+    async with _checkpoint(settings) as checkpoint:
+        await _open(checkpoint)
+        await checkpoint.write(alerts[:2], [], None, 10)
+        monkeypatch.setattr(AIOKafkaProducer, lost, breaks)
+        await checkpoint.write(alerts[2:], [], 10, 20)
+        assert not failures
+        assert await checkpoint.open() == 20
+    assert await _read(settings) == [encode_alert(alert) for alert in alerts]
+
+
+async def test_a_former_owner_can_write_no_more(bootstrap: str, topic_prefix: str) -> None:
+    """A member that was asleep while another took its partition over and went on: nothing of what it held is written."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    alerts = _alerts()[:6]
+    async with _checkpoint(settings) as sleeper, _checkpoint(settings) as heir:
+        await _open(sleeper)
+        await sleeper.write(alerts[:2], [], None, 10)
+        assert await heir.open() == 10
+        await heir.write(alerts[2:4], [], 10, 20)
+        with pytest.raises(PartitionLostError):
+            await sleeper.write(alerts[2:5], [], 10, 25)
+        # And the heir, whom the sleeper's waking has fenced in turn, goes on where it was.
+        await heir.write(alerts[4:], [], 20, 30)
+        assert await heir.open() == 30
+    assert await _read(settings) == [encode_alert(alert) for alert in alerts]
+
+
+async def test_what_a_former_owner_had_begun_is_undone(
+    bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It died between sending and committing: its heir is told the offset before, and readers never see the rest."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    alerts = _alerts()[:4]
+    stuck = asyncio.Event()
+
+    async def never(_producer: AIOKafkaProducer) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    async with _checkpoint(settings) as dying, _checkpoint(settings) as heir:
+        await _open(dying)
+        with monkeypatch.context() as dies:
+            dies.setattr(AIOKafkaProducer, "commit_transaction", never)
+            writing = asyncio.create_task(dying.write(alerts[:2], [], None, 10))
+            await asyncio.wait_for(stuck.wait(), 30)
+            writing.cancel()
+        assert await heir.open() is None
+        await heir.write(alerts, [], None, 20)
+    assert await _read(settings) == [encode_alert(alert) for alert in alerts]
+
+
+async def _read(settings: Settings) -> list[bytes | None]:
+    """The committed alerts of the partition."""
+    async with open_reader(settings.kafka, settings.topics.alerts, [PARTITION]) as reader:
+        return [record.value async for _, records in reader.until(await reader.ends()) for record in records]

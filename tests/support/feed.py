@@ -67,11 +67,11 @@ def judge(
 
 
 def encoded(alerts: Iterable[Alert]) -> dict[tuple[str, int], bytes]:
-    """(alert id, number) → bytes. Raises AssertionError when one number has two texts."""
+    """(alert id, number) → bytes. Raises AssertionError when one is there twice."""
     found: dict[tuple[str, int], bytes] = {}
     for alert in alerts:
-        value = encode_alert(alert)
-        assert found.setdefault((alert.alert_id, alert.seq), value) == value, f"two texts of {alert.alert_id}"
+        assert (alert.alert_id, alert.seq) not in found, f"number {alert.seq} of {alert.alert_id} is there twice"
+        found[alert.alert_id, alert.seq] = encode_alert(alert)
     return found
 
 

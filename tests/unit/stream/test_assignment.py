@@ -47,7 +47,9 @@ class Written:
     written: list[Alert | Rejected] = field(default_factory=list)
     lost: bool = False
 
-    async def write(self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], next_offset: int) -> None:
+    async def write(
+        self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], _former: int | None, next_offset: int
+    ) -> None:
         """Keep everything."""
         self.written += [*alerts, *dead_letters]
         if self.lost:
@@ -97,7 +99,7 @@ class Hands:
         """Partition 0, assigned and recovered up to an offset."""
         await self.assignment.on_partitions_assigned([PLACE])
         partition = self.assignment.held[0]
-        partition.run_from(MonitorEngine(fences(), RuleSet()), next_offset)
+        partition.run_from(MonitorEngine(fences(), RuleSet()), next_offset, next_offset)
         return partition
 
 
@@ -129,7 +131,7 @@ async def test_a_batch_of_an_older_assignment_is_dropped(*, revoked: bool, assig
         await hands.assignment.on_partitions_revoked([PLACE])
     if assigned:
         await hands.assignment.on_partitions_assigned([PLACE])
-        hands.assignment.held[0].run_from(MonitorEngine(fences(), RuleSet()), 10)
+        hands.assignment.held[0].run_from(MonitorEngine(fences(), RuleSet()), 10, 10)
     hands.consumer.sought.clear()
     assert hands.assignment.current(PLACE, ticks(10), fetched_under) is None
     assert hands.consumer.sought == ([(PLACE, 10)] if assigned else [])

@@ -34,7 +34,9 @@ class Writing:
         self.offsets: list[int] = []
         self.letters = 0
 
-    async def write(self, _alerts: Sequence[Alert], letters: Sequence[Rejected], next_offset: int) -> None:
+    async def write(
+        self, _alerts: Sequence[Alert], letters: Sequence[Rejected], _former: int | None, next_offset: int
+    ) -> None:
         """Wait, then keep the offset or fail."""
         await self.may.wait()
         if self.failure is not None:
@@ -52,7 +54,7 @@ class Writing:
 def _running(number: int) -> tuple[Partition, Writing]:
     writing = Writing()
     partition = Partition(number, 2, cast("Checkpoint", writing), Metrics())
-    partition.run_from(MonitorEngine(FenceIndex(fences().fences), RuleSet()), 0)
+    partition.run_from(MonitorEngine(FenceIndex(fences().fences), RuleSet()), 0, None)
     return partition, writing
 
 
