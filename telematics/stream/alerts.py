@@ -26,15 +26,16 @@ async def read_alerts(
     """
     async with open_reader(settings.kafka, settings.topics.alerts) as reader:
         ends = await reader.ends()
-        reader.seek(await _starts(reader, since, from_offset, follow=follow))
+        if since is not None:
+            await reader.seek_time(since)
+        else:
+            reader.seek(await _starts(reader, from_offset, follow=follow))
         async for partition, records in reader.onwards() if follow else reader.until(ends):
             for alert in _decoded(partition, records):
                 yield alert
 
 
-async def _starts(reader: TopicReader, since: int | None, from_offset: int | None, *, follow: bool) -> dict[int, int]:
-    if since is not None:
-        return await reader.offsets_at(since)
+async def _starts(reader: TopicReader, from_offset: int | None, *, follow: bool) -> dict[int, int]:
     begins, ends = await reader.begins(), await reader.ends()
     if from_offset is not None:
         return {number: min(max(from_offset, begins[number]), ends[number]) for number in reader.partitions}

@@ -46,7 +46,7 @@ async def list_letters(
     async with open_reader(settings.kafka, settings.topics.deadletters) as reader:
         ends = await reader.ends()
         if since is not None:
-            reader.seek(await reader.offsets_at(since))
+            await reader.seek_time(since)
         async for partition, records in reader.until(ends):
             for record in records:
                 letter = from_dead_letter(record)

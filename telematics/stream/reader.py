@@ -28,6 +28,7 @@ class TopicReader:
         self.partitions = sorted(partitions)
         self._consumer = consumer
         self._places = {number: TopicPartition(topic, number) for number in self.partitions}
+        self._begins_at: dict[int, int] = {}
         consumer.assign(list(self._places.values()))
 
     async def begins(self) -> dict[int, int]:
@@ -54,6 +55,23 @@ class TopicReader:
         for number, offset in starts.items():
             self._consumer.seek(self._places[number], offset)
 
+    async def seek_time(self, at: int) -> None:
+        """Go on reading with the first record, by partition, whose arrival (ms) is not before `at`."""
+        self.seek(await self.offsets_at(at))
+        # The broker may name an earlier one: the marker that ends a transaction bears the time of its writing, which on a
+        # simulated topic is later than that of any record.
+        self._begins_at = dict.fromkeys(self.partitions, at)
+
+    def _begun(self, number: int, records: Records) -> Records:
+        at = self._begins_at.get(number)
+        if at is None:
+            return records
+        for i, record in enumerate(records):
+            if record.timestamp >= at:
+                del self._begins_at[number]
+                return records[i:]
+        return []
+
     async def until(self, ends: Mapping[int, int]) -> AsyncGenerator[tuple[int, Records]]:
         """Batches of (partition, records) in log order up to, and without, the given end offsets."""
         reading = {}
@@ -65,7 +83,8 @@ class TopicReader:
         while reading:
             batches = await self._consumer.getmany(*reading.values(), timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
             for place, records in batches.items():
-                wanted = [record for record in records if record.offset < ends[place.partition]]
+                begun = self._begun(place.partition, records)
+                wanted = [record for record in begun if record.offset < ends[place.partition]]
                 if wanted:
                     yield place.partition, wanted
             # The position, not the last record, tells the end: compaction and transactions leave holes.
@@ -80,7 +99,7 @@ class TopicReader:
         while True:
             batches = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
             for place, records in batches.items():
-                yield place.partition, records
+                yield place.partition, self._begun(place.partition, records)
 
 
 @asynccontextmanager
