@@ -1,4 +1,4 @@
-"""The one place where what a partition concluded becomes durable: alerts, dead letters and offset in one transaction.
+"""The one place where what came of a partition's records becomes durable: all of it and the offset in one transaction.
 
 Each partition has a producer of its own, whose transactional id is the same for whoever owns the partition: starting it
 ends the former owner's, and the transaction it was in. What was written while the broker was lost is known by the
@@ -8,63 +8,76 @@ offset, which is in the transaction too: committed means all of it was, and not 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
-from telematics.metrics import Metrics
-from telematics.model import Alert
-from telematics.settings import Settings
+from telematics.settings import KafkaSettings
 from telematics.stream import connection
-from telematics.wire.alerts import encode_alert
-from telematics.wire.deadletters import to_dead_letter
-from telematics.wire.reasons import RejectReason
-from telematics.wire.records import Rejected
+
+log = structlog.get_logger(__name__)
+
+# What a broker takes by default, less what headers and framing need.
+_MOST_BYTES = 1_000_000
+# A topic that refuses records of this size is not made for ours: then trying again is all that is left.
+_LEAST_BYTES = 4_000
 
 
 class PartitionLostError(Exception):
     """The partition is no longer ours: its conclusions are another member's to draw, and nothing was committed."""
 
 
+class Position(NamedTuple):
+    """How far a partition has come: the offset that is next, and what the group keeps beside it."""
+
+    offset: int
+    metadata: str = ""
+
+
 class Outgoing(NamedTuple):
-    """A record to be written. `at` None is the present."""
+    """A record to be written. `at` None is the present; `value` None is a tombstone."""
 
     at: int | None
     key: bytes | None
-    value: bytes
-    headers: list[tuple[str, bytes]]
+    value: bytes | None
+    headers: list[tuple[str, bytes]] | None = None
+
+
+Records = Mapping[TopicPartition, Sequence[Outgoing]]
+"""What is to be written, in order, by the place it goes to."""
 
 
 class Checkpoint:
-    """Makes one partition's conclusions durable, exactly once."""
+    """Makes what came of the records of `place` durable, exactly once."""
 
-    def __init__(self, settings: Settings, partition: int, link: connection.Link, metrics: Metrics) -> None:
-        self._settings = settings
-        self._place = TopicPartition(settings.topics.pings, partition)
+    def __init__(self, kafka: KafkaSettings, place: TopicPartition, link: connection.Link) -> None:
+        self._kafka = kafka
+        self._place = place
         self._link = link
-        self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
+        self._in_transaction = False  # also of one that was broken off
         self._lost = False
         self._writing = asyncio.Lock()
+        self._most_bytes = _MOST_BYTES
 
     def lose(self) -> None:
         """From now on nothing is committed: the partition has been taken away."""
         self._lost = True
 
-    async def open(self, expected: int | None = None) -> int | None:
-        """End whatever a former owner was writing; then give the committed offset, which is now final until we write.
+    async def open(self, expected: int | None = None) -> Position | None:
+        """End whatever a former owner was writing; then give what is committed, which is now final until we write.
 
         A producer that is there already is kept if the offset is the `expected` one. Raises KafkaError, OSError.
         """
         async with self._writing:
             if self._producer is not None:
-                found = await self._committed()
-                if expected is not None and found == expected:
+                found = None if self._in_transaction else await self._committed()
+                if expected is not None and found is not None and found.offset == expected:
                     return found
                 # Moved by somebody else, or by ourselves a moment ago: the broker says "committed" before it shows the
                 # offset. Only a new producer waits for that.
@@ -72,65 +85,51 @@ class Checkpoint:
             await self._start()
             return await self._committed()
 
-    async def write(
-        self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], former: int | None, next_offset: int
-    ) -> None:
-        """Return when alerts, dead letters and `next_offset` are committed, where `former` was.
+    async def write(self, encode: Callable[[int], Records], former: int | None, then: Position) -> None:
+        """Return when the records and `then` are committed, where the offset `former` was.
 
-        Goes on trying, with the same bytes, for as long as the broker cannot be reached. Raises PartitionLostError.
+        `encode(most_bytes)` gives the records, none of more bytes than that; it is asked again, for less, when the broker
+        takes no records of that size. Goes on trying for as long as the broker cannot be reached. Raises
+        PartitionLostError.
         """
-        records = {
-            self._settings.topics.alerts: [_alert(alert) for alert in alerts],
-            self._settings.topics.deadletters: [self._dead_letter(letter) for letter in dead_letters],
-        }
         async with self._writing:
-            with self._metrics.time_step("commit"):
-                await self._commit(records, former, next_offset)
-            self._count(alerts, dead_letters)
+            records = encode(self._most_bytes)
+            for wait_s in connection.backoff_s():
+                if self._lost:
+                    raise PartitionLostError
+                try:
+                    if self._in_transaction:
+                        await self._end_producer()
+                    producer = self._producer
+                    if producer is None:
+                        producer = await self._start()
+                        found = await self._committed()
+                        if found is not None and found.offset == then.offset:
+                            break  # the last try was committed, and nobody was there to hear it
+                        if (None if found is None else found.offset) != former:
+                            raise PartitionLostError
+                    await self._transact(producer, records, then)
+                except (KafkaError, OSError) as error:
+                    # Whatever came of it: the next producer ends this transaction, and the offset tells.
+                    await self._end_producer()
+                    if isinstance(error, MessageSizeTooLargeError) and self._most_bytes > _LEAST_BYTES:
+                        self._most_bytes //= 2
+                        log.warning("record_too_large", partition=self._place.partition, trying_bytes=self._most_bytes)
+                        records = encode(self._most_bytes)
+                        continue
+                    self._link.lost(error)
+                    await asyncio.sleep(wait_s)
+                else:
+                    break
+            self._link.found()
 
     async def close(self) -> None:
         """Let go of the producer, after what it is writing."""
         async with self._writing:
             await self._end_producer()
 
-    def _count(self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected]) -> None:
-        kinds = Counter((alert.rule, alert.severity, alert.event) for alert in alerts)
-        for kind, number in kinds.items():
-            self._metrics.alerts.labels(*kind).inc(number)
-        for letter in dead_letters:
-            self._metrics.dead_letters.labels(letter.reject.reason).inc()
-
-    def _dead_letter(self, letter: Rejected) -> Outgoing:
-        record = letter.record
-        key, value, headers = to_dead_letter(record, self._place.topic, self._place.partition, letter.reject)
-        at = None if letter.reject.reason is RejectReason.BAD_ARRIVAL else record.timestamp
-        return Outgoing(at, key, value, headers)
-
-    async def _commit(self, records: Mapping[str, Sequence[Outgoing]], former: int | None, next_offset: int) -> None:
-        for wait_s in connection.backoff_s():
-            if self._lost:
-                raise PartitionLostError
-            try:
-                producer = self._producer
-                if producer is None:
-                    producer = await self._start()
-                    found = await self._committed()
-                    if found == next_offset:
-                        break  # the last try was committed, and nobody was there to hear it
-                    if found != former:
-                        raise PartitionLostError
-                await self._transact(producer, records, next_offset)
-            except (KafkaError, OSError) as error:
-                self._link.lost(error)
-                # Whatever came of it: the next producer ends this transaction, and the offset tells.
-                await self._end_producer()
-                await asyncio.sleep(wait_s)
-            else:
-                break
-        self._link.found()
-
     async def _start(self) -> AIOKafkaProducer:
-        producer = connection.transactional_producer(self._settings, self._place)
+        producer = connection.transactional_producer(self._kafka, self._place, self._most_bytes)
         try:
             await producer.start()
         except BaseException:
@@ -139,42 +138,36 @@ class Checkpoint:
         self._producer = producer
         return producer
 
-    async def _transact(
-        self, producer: AIOKafkaProducer, records: Mapping[str, Sequence[Outgoing]], next_offset: int
-    ) -> None:
+    async def _transact(self, producer: AIOKafkaProducer, records: Records, then: Position) -> None:
+        self._in_transaction = True
         await producer.begin_transaction()
-        # To the partition of the pings, so that one vehicle's alerts stay in one order.
         confirmations = [
-            await producer.send_batch(batch, topic, partition=self._place.partition)
-            for topic, outgoing in records.items()
+            await producer.send_batch(batch, place.topic, partition=place.partition)
+            for place, outgoing in records.items()
             for batch in _batches(producer, outgoing)
         ]
-        await asyncio.gather(*confirmations)
-        offsets = {self._place: OffsetAndMetadata(next_offset, "")}
-        await producer.send_offsets_to_transaction(offsets, self._settings.kafka.group)
+        for confirmation in confirmations:
+            await confirmation
+        await producer.send_offsets_to_transaction({self._place: OffsetAndMetadata(*then)}, self._kafka.group)
         await producer.commit_transaction()
+        self._in_transaction = False
 
-    async def _committed(self) -> int | None:
-        """The group's offset, as the broker has it now: a consumer remembers what it was at the last rebalance."""
-        kafka = self._settings.kafka
-        client = connection.admin(kafka)
+    async def _committed(self) -> Position | None:
+        """What the group has, as of now, at the broker: a consumer remembers what it was at the last rebalance."""
+        client = connection.admin(self._kafka)
         try:
             await client.start()
-            found = await client.list_consumer_group_offsets(kafka.group, partitions=[self._place])
+            found = await client.list_consumer_group_offsets(self._kafka.group, partitions=[self._place])
         finally:
             await client.close()
-        offset = found[self._place].offset
-        return None if offset < 0 else offset
+        held = found[self._place]
+        return None if held.offset < 0 else Position(held.offset, held.metadata or "")
 
     async def _end_producer(self) -> None:
         producer, self._producer = self._producer, None
+        self._in_transaction = False
         if producer is not None:
             await connection.ended(producer)
-
-
-def _alert(alert: Alert) -> Outgoing:
-    # Stamped with the arrival clock: a live topic overrides it, on a sim topic it is the only time that means anything.
-    return Outgoing(alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert), [])
 
 
 def _batches(producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> Iterator[BatchBuilder]:

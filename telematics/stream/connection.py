@@ -93,13 +93,16 @@ def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
     return AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all", max_batch_size=_BATCH_BYTES)
 
 
-def transactional_producer(settings: Settings, place: TopicPartition) -> AIOKafkaProducer:
-    """The producer of one input partition; whoever starts the next one with this partition ends it."""
+def transactional_producer(kafka: KafkaSettings, place: TopicPartition, most_bytes: int) -> AIOKafkaProducer:
+    """The producer of one input partition; whoever starts the next one with this partition ends it.
+
+    Its batches are of at most `most_bytes`, apart from those of one record.
+    """
     return AIOKafkaProducer(
-        **client_options(settings.kafka),
-        transactional_id=f"{settings.kafka.group}.{place.topic}.{place.partition}",
+        **client_options(kafka),
+        transactional_id=f"{kafka.group}.{place.topic}.{place.partition}",
         transaction_timeout_ms=_TRANSACTION_MS,
-        max_batch_size=_BATCH_BYTES,
+        max_batch_size=min(_BATCH_BYTES, most_bytes),
     )
 
 

@@ -11,9 +11,18 @@ from aiokafka.errors import KafkaError
 from telematics.errors import UserError
 from telematics.settings import Settings
 from telematics.stream import connection
+from telematics.stream.checkpoint import Outgoing
 from telematics.stream.reader import open_reader
-from telematics.wire.deadletters import DeadLetter, from_dead_letter
-from telematics.wire.reasons import Reject
+from telematics.wire.deadletters import DeadLetter, from_dead_letter, to_dead_letter
+from telematics.wire.reasons import Reject, RejectReason
+from telematics.wire.records import Rejected
+
+
+def dead_letter(refused: Rejected, topic: str, partition: int, most_bytes: int) -> Outgoing:
+    """What becomes of a record of `topic` that was refused; stamped as it was, where that is a time."""
+    record = refused.record
+    key, value, headers = to_dead_letter(record, topic, partition, refused.reject, most_bytes)
+    return Outgoing(None if refused.reject.reason is RejectReason.BAD_ARRIVAL else record.timestamp, key, value, headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class Member:
         self._closing = False
         self._rebuilding = asyncio.Lock()
         self._settling: set[Partition] = set()
+        self._catching_up = False  # there was more to judge than one turn takes
         self._room = asyncio.Event()  # something was made durable, or failed to be
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,6 +115,8 @@ class Member:
     async def _judge(self) -> None:
         while not self._stopping.is_set():
             await self._turn()
+        if self._failure is not None:
+            return
         async with self.assignment.busy:
             await self._settle(list(self.assignment.held.values()))
 
@@ -125,6 +128,7 @@ class Member:
             await self._room.wait()
         generation = self.assignment.generation
         batches = await self._fetch()
+        self._catching_up = sum(map(len, batches.values())) >= self._settings.max_batch
         async with self.assignment.busy:
             started = time.perf_counter()
             for place, records in batches.items():
@@ -163,13 +167,13 @@ class Member:
 
     def _settle_soon(self, partition: Partition) -> None:
         """If it is time, make durable what was judged while judging goes on; one partition never waits for another."""
-        if partition.due() and partition not in self._settling:
+        if partition.due(catching_up=self._catching_up) and partition not in self._settling:
             self._settling.add(partition)
             self._spawn(self._settle_while_due(partition))
 
     async def _settle_while_due(self, partition: Partition) -> None:
         try:
-            while partition.due() and not partition.taken.is_set():
+            while partition.due(catching_up=self._catching_up) and not partition.taken.is_set():
                 await self._settle([partition])
                 self._room.set()
         finally:
@@ -197,12 +201,13 @@ class Member:
             try:
                 # The former owner first: an offset that it could still move tells nothing.
                 committed = await partition.fence()
-                if partition.engine is not None and committed == partition.next_offset:
-                    partition.run_from(partition.engine, committed, committed)
+                offset = None if committed is None else committed.offset
+                if partition.engine is not None and offset == partition.next_offset:
+                    partition.run_from(partition.engine, offset, offset)
                 else:
                     # One after the other: together they would take no less time, and hold up heartbeats more.
                     async with self._rebuilding:
-                        await rebuild(self._settings, partition, committed, self._engine_for(partition))
+                        await rebuild(self._settings, partition, offset, self._engine_for(partition))
             except (BrokerError, KafkaError, OSError) as error:
                 self._link.lost(error)
                 await asyncio.sleep(wait_s)
@@ -254,8 +259,9 @@ class Member:
 
     def _make_partition(self, number: int) -> Partition:
         count = len(self._consumer.partitions_for_topic(self._settings.topics.pings) or ())
-        checkpoint = Checkpoint(self._settings, number, self._link, self._metrics)
-        return Partition(number, count, checkpoint, self._metrics)
+        place = TopicPartition(self._settings.topics.pings, number)
+        checkpoint = Checkpoint(self._settings.kafka, place, self._link)
+        return Partition(number, count, self._settings.topics, checkpoint, self._metrics)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+
+from aiokafka import TopicPartition
 
 from telematics.core.effects import Effects, Outcome
 from telematics.core.engine import MonitorEngine
 from telematics.metrics import Metrics
 from telematics.model import ANNOUNCED_FROM, Alert, Batch
-from telematics.stream.checkpoint import Checkpoint
+from telematics.settings import TopicSettings
+from telematics.stream.checkpoint import Checkpoint, Outgoing, Position, Records
+from telematics.stream.deadletters import dead_letter
 from telematics.stream.lag import Lag
+from telematics.wire.alerts import encode_alert
 from telematics.wire.records import Record, Rejected, decode_records
 
 # Without anything to announce, progress is made durable this often: after a crash so much is judged again.
 COMMIT_INTERVAL_S = 1.0
+# While there is more to judge than one turn takes, alerts are late by far more than this: then one transaction is not
+# begun before so much has gone by since the last, for each costs the broker five requests.
+_CATCHING_UP_INTERVAL_S = 0.25
 # So much may wait for it meanwhile, about: then it is time, and then judging waits.
 _MUCH_BYTES, _MOST_BYTES = 1_000_000, 16_000_000
 _ALERT_BYTES = 2_000
@@ -35,7 +44,9 @@ class State(StrEnum):
 class Partition:
     """The work on one partition, from records to a checkpoint. It is told when; it reads no clock of the wall."""
 
-    def __init__(self, number: int, partitions: int, checkpoint: Checkpoint, metrics: Metrics) -> None:
+    def __init__(
+        self, number: int, partitions: int, topics: TopicSettings, checkpoint: Checkpoint, metrics: Metrics
+    ) -> None:
         self.number = number
         self.partitions = partitions
         self.state = State.REBUILDING
@@ -45,6 +56,7 @@ class Partition:
         self.lag = Lag()
         self.taken = asyncio.Event()
         """Set when the partition is no longer ours."""
+        self._topics = topics
         self._checkpoint = checkpoint
         self._metrics = metrics
         self._alerts: list[Alert] = []
@@ -98,11 +110,15 @@ class Partition:
         """Whether everything concluded is durable."""
         return self._durable_offset == self.next_offset
 
-    def due(self) -> bool:
+    def due(self, *, catching_up: bool = False) -> bool:
         """Whether it is time for a checkpoint: something waits to be announced, or much, or progress long enough."""
-        if self._urgent or self._waiting_bytes >= _MUCH_BYTES:
+        if self.settled:
+            return False
+        since_s = time.monotonic() - self._settled_at
+        if self._urgent and not catching_up:
             return True
-        return not self.settled and time.monotonic() - self._settled_at >= COMMIT_INTERVAL_S
+        urgent = self._urgent or self._waiting_bytes >= _MUCH_BYTES
+        return since_s >= (_CATCHING_UP_INTERVAL_S if urgent else COMMIT_INTERVAL_S)
 
     def is_full(self) -> bool:
         """Whether so much waits to be made durable that judging had better wait for it."""
@@ -117,13 +133,34 @@ class Partition:
             waiting_bytes, self._waiting_bytes = self._waiting_bytes, 0
             self._alerts, self._rejects, self._urgent = [], [], False
             try:
-                await self._checkpoint.write(alerts, rejects, self._committed, next_offset)
+                with self._metrics.time_step("commit"):
+                    await self._checkpoint.write(
+                        lambda most_bytes: self._records(alerts, rejects, most_bytes),
+                        self._committed,
+                        Position(next_offset),
+                    )
             except BaseException:
                 self._alerts[:0], self._rejects[:0], self._urgent = alerts, rejects, True
                 self._waiting_bytes += waiting_bytes
                 raise
+            self._count(alerts, rejects)
             self._durable_offset = self._committed = next_offset
             self._settled_at = time.monotonic()
+
+    def _records(self, alerts: Sequence[Alert], rejects: Sequence[Rejected], most_bytes: int) -> Records:
+        # To the partition of the pings, so that one vehicle's alerts stay in one order.
+        return {
+            TopicPartition(self._topics.alerts, self.number): [_alert(alert, most_bytes) for alert in alerts],
+            TopicPartition(self._topics.deadletters, self.number): [
+                dead_letter(refused, self._topics.pings, self.number, most_bytes) for refused in rejects
+            ],
+        }
+
+    def _count(self, alerts: Sequence[Alert], rejects: Sequence[Rejected]) -> None:
+        for kind, count in Counter((alert.rule, alert.severity, alert.event) for alert in alerts).items():
+            self._metrics.alerts.labels(*kind).inc(count)
+        for refused in rejects:
+            self._metrics.dead_letters.labels(refused.reject.reason).inc()
 
     def observe(self) -> None:
         """Bring the gauges that cost a look at every vehicle up to date."""
@@ -144,8 +181,8 @@ class Partition:
         self._checkpoint.lose()
         self._metrics.forget_partition(self.number)
 
-    async def fence(self) -> int | None:
-        """End what a former owner was writing, and give the committed offset. Raises KafkaError, OSError."""
+    async def fence(self) -> Position | None:
+        """End what a former owner was writing, and give what is committed. Raises KafkaError, OSError."""
         return await self._checkpoint.open(None if self.engine is None else self.next_offset)
 
     async def close(self) -> None:
@@ -163,3 +200,8 @@ class Partition:
         for arrival, ping in zip(batch.arrivals[::step], batch.pings[::step], strict=True):
             if ping is not None:
                 self._metrics.event_time_lag.observe(max(0, arrival - ping.ts) / 1000)
+
+
+def _alert(alert: Alert, most_bytes: int) -> Outgoing:
+    # Stamped with the arrival clock: a live topic overrides it, on a sim topic it is the only time that means anything.
+    return Outgoing(alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert, most_bytes))

@@ -16,9 +16,13 @@ from telematics.wire.reasons import Reject, RejectReason, reject
 from telematics.wire.records import Record
 
 # Kafka's default limit for a record is 1 MiB with key and headers; 900 KB of value leave room for both.
+MOST_BYTES = 1_000_000
 KEPT_VALUE_BYTES = 900_000
 # A key of ours has at most 64 bytes. A larger one is kept as evidence only as far as it cannot fill the record.
 KEPT_KEY_BYTES = 65_536
+
+# What the headers that tell of a cut take, and the framing.
+_CUT_BYTES = 200
 
 Headers = list[tuple[str, bytes]]
 
@@ -48,8 +52,10 @@ class DeadLetter:
         return not self.truncated
 
 
-def to_dead_letter(record: Record, topic: str, partition: int, refusal: Reject) -> tuple[bytes | None, bytes, Headers]:
-    """Key, value and headers of the dead letter for a refused record of `topic` and `partition`."""
+def to_dead_letter(
+    record: Record, topic: str, partition: int, refusal: Reject, most_bytes: int = MOST_BYTES
+) -> tuple[bytes | None, bytes, Headers]:
+    """Key, value and headers, of `most_bytes` together, of the dead letter for a record of `topic` and `partition`."""
     key, value = record.key, record.value
     headers = [
         ("reason", refusal.reason.value.encode()),
@@ -60,13 +66,16 @@ def to_dead_letter(record: Record, topic: str, partition: int, refusal: Reject) 
         ("arrival", _write_arrival(record.timestamp).encode()),
     ]
     cut = []
-    if key is not None and len(key) > KEPT_KEY_BYTES:
-        key = key[:KEPT_KEY_BYTES]
+    kept_key = min(KEPT_KEY_BYTES, most_bytes // 4)
+    if key is not None and len(key) > kept_key:
+        key = key[:kept_key]
         cut.append("key")
+    used = len(key or b"") + sum(len(name) + len(text) for name, text in headers) + _CUT_BYTES
+    kept_value = max(0, min(KEPT_VALUE_BYTES, most_bytes - used))
     if value is None:
         headers.append(("value", b"null"))
         value = b""
-    elif len(value) > KEPT_VALUE_BYTES:
+    elif len(value) > kept_value:
         cut.append("value")
     if cut:
         headers += [
@@ -74,7 +83,7 @@ def to_dead_letter(record: Record, topic: str, partition: int, refusal: Reject) 
             ("size", str(len(value)).encode()),
             ("sha256", sha256(value).hexdigest().encode()),
         ]
-    return key, value[:KEPT_VALUE_BYTES], headers
+    return key, value[:kept_value], headers
 
 
 def from_dead_letter(record: Record) -> DeadLetter | Reject:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from telematics.core.params import RuleSet
-from telematics.metrics import Metrics
 from telematics.model import Alert
 from telematics.settings import Settings
 from telematics.stream import connection
-from telematics.stream.checkpoint import Checkpoint, PartitionLostError
+from telematics.stream.checkpoint import Checkpoint, Outgoing, PartitionLostError, Position
+from telematics.stream.deadletters import dead_letter
 from telematics.stream.reader import open_reader
 from telematics.wire.alerts import encode_alert
-from telematics.wire.deadletters import to_dead_letter
+from telematics.wire.deadletters import DeadLetter, from_dead_letter, to_dead_letter
 from telematics.wire.reasons import RejectReason, reject
 from telematics.wire.records import Rejected
 from tests.support.feed import judge
@@ -34,15 +35,34 @@ MANY = 200
 
 
 @asynccontextmanager
-async def _checkpoint(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Checkpoint]:
-    checkpoint = Checkpoint(settings, PARTITION, connection.Link(settings.kafka.bootstrap), metrics or Metrics())
+async def _checkpoint(settings: Settings) -> AsyncIterator[Checkpoint]:
+    place = TopicPartition(settings.topics.pings, PARTITION)
+    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka.bootstrap))
     try:
         yield checkpoint
     finally:
         await checkpoint.close()
 
 
-async def _open(checkpoint: Checkpoint) -> int | None:
+def _records(
+    settings: Settings, alerts: Sequence[Alert], refused: Sequence[Rejected] = ()
+) -> Callable[[int], Mapping[TopicPartition, Sequence[Outgoing]]]:
+    """What a checkpoint is asked to write."""
+
+    def encode(most_bytes: int) -> Mapping[TopicPartition, Sequence[Outgoing]]:
+        return {
+            TopicPartition(settings.topics.alerts, PARTITION): [
+                Outgoing(alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert, most_bytes)) for alert in alerts
+            ],
+            TopicPartition(settings.topics.deadletters, PARTITION): [
+                dead_letter(letter, settings.topics.pings, PARTITION, most_bytes) for letter in refused
+            ],
+        }
+
+    return encode
+
+
+async def _open(checkpoint: Checkpoint) -> Position | None:
     """As the recovery does: the first group of a new broker waits for its coordinator."""
     for wait_s in connection.backoff_s():
         try:
@@ -73,17 +93,17 @@ def _alerts() -> Sequence[Alert]:
 
 
 async def test_a_checkpoint_larger_than_a_batch_is_written_once_and_in_order(bootstrap: str, topic_prefix: str) -> None:
-    """Alerts and dead letters of many batches are each in one partition, in order, stamped, counted and committed."""
+    """Alerts and dead letters of many batches are each in one partition, in order, stamped and committed."""
     settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
-    alerts, metrics = _alerts(), Metrics()
+    alerts = _alerts()
     refused = [
         Rejected(Raw(offset, alerts[offset].raised_at, b"key", b"v" * size), reject(RejectReason.NOT_JSON, "rubbish"))
         for offset, size in enumerate([10, 900_000, 1])
     ]
-    async with _checkpoint(settings, metrics) as checkpoint:
+    async with _checkpoint(settings) as checkpoint:
         assert await _open(checkpoint) is None
-        await checkpoint.write(alerts, refused, None, 42)
-        assert await checkpoint.open() == 42
+        await checkpoint.write(_records(settings, alerts, refused), None, Position(42))
+        assert await checkpoint.open() == Position(42)
 
     assert await _written(settings, settings.topics.alerts, MANY) == [
         (alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert), []) for alert in alerts
@@ -92,15 +112,6 @@ async def test_a_checkpoint_larger_than_a_batch_is_written_once_and_in_order(boo
         (letter.record.timestamp, *to_dead_letter(letter.record, settings.topics.pings, PARTITION, letter.reject))
         for letter in refused
     ]
-    counted = {
-        (sample.labels["rule"], sample.labels["severity"], sample.labels["event"]): sample.value
-        for metric in metrics.registry.collect()
-        for sample in metric.samples
-        if sample.name == "telematics_alerts_total"
-    }
-    kinds = [(alert.rule, str(int(alert.severity)), alert.event.value) for alert in alerts]
-    assert counted == {kind: kinds.count(kind) for kind in kinds}
-    assert metrics.registry.get_sample_value("telematics_dead_letters_total", {"reason": "not_json"}) == len(refused)
 
 
 async def test_a_checkpoint_without_news_only_commits(bootstrap: str, topic_prefix: str) -> None:
@@ -108,8 +119,8 @@ async def test_a_checkpoint_without_news_only_commits(bootstrap: str, topic_pref
     settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
     async with _checkpoint(settings) as checkpoint:
         await _open(checkpoint)
-        await checkpoint.write([], [], None, 7)
-        assert await checkpoint.open() == 7
+        await checkpoint.write(_records(settings, []), None, Position(7))
+        assert await checkpoint.open() == Position(7)
     assert await _written(settings, settings.topics.alerts, 0) == []
     assert await _written(settings, settings.topics.deadletters, 0) == []
 
@@ -138,11 +149,11 @@ async def test_a_word_that_is_lost_repeats_nothing(
 
     async with _checkpoint(settings) as checkpoint:
         await _open(checkpoint)
-        await checkpoint.write(alerts[:2], [], None, 10)
+        await checkpoint.write(_records(settings, alerts[:2]), None, Position(10))
         monkeypatch.setattr(AIOKafkaProducer, lost, breaks)
-        await checkpoint.write(alerts[2:], [], 10, 20)
+        await checkpoint.write(_records(settings, alerts[2:]), 10, Position(20))
         assert not failures
-        assert await checkpoint.open() == 20
+        assert await checkpoint.open() == Position(20)
     assert await _read(settings) == [encode_alert(alert) for alert in alerts]
 
 
@@ -152,14 +163,14 @@ async def test_a_former_owner_can_write_no_more(bootstrap: str, topic_prefix: st
     alerts = _alerts()[:6]
     async with _checkpoint(settings) as sleeper, _checkpoint(settings) as heir:
         await _open(sleeper)
-        await sleeper.write(alerts[:2], [], None, 10)
-        assert await heir.open() == 10
-        await heir.write(alerts[2:4], [], 10, 20)
+        await sleeper.write(_records(settings, alerts[:2]), None, Position(10))
+        assert await heir.open() == Position(10)
+        await heir.write(_records(settings, alerts[2:4]), 10, Position(20))
         with pytest.raises(PartitionLostError):
-            await sleeper.write(alerts[2:5], [], 10, 25)
+            await sleeper.write(_records(settings, alerts[2:5]), 10, Position(25))
         # And the heir, whom the sleeper's waking has fenced in turn, goes on where it was.
-        await heir.write(alerts[4:], [], 20, 30)
-        assert await heir.open() == 30
+        await heir.write(_records(settings, alerts[4:]), 20, Position(30))
+        assert await heir.open() == Position(30)
     assert await _read(settings) == [encode_alert(alert) for alert in alerts]
 
 
@@ -179,11 +190,11 @@ async def test_what_a_former_owner_had_begun_is_undone(
         await _open(dying)
         with monkeypatch.context() as dies:
             dies.setattr(AIOKafkaProducer, "commit_transaction", never)
-            writing = asyncio.create_task(dying.write(alerts[:2], [], None, 10))
+            writing = asyncio.create_task(dying.write(_records(settings, alerts[:2]), None, Position(10)))
             await asyncio.wait_for(stuck.wait(), 30)
             writing.cancel()
         assert await heir.open() is None
-        await heir.write(alerts, [], None, 20)
+        await heir.write(_records(settings, alerts), None, Position(20))
     assert await _read(settings) == [encode_alert(alert) for alert in alerts]
 
 
@@ -191,3 +202,34 @@ async def _read(settings: Settings) -> list[bytes | None]:
     """The committed alerts of the partition."""
     async with open_reader(settings.kafka, settings.topics.alerts, [PARTITION]) as reader:
         return [record.value async for _, records in reader.until(await reader.ends()) for record in records]
+
+
+async def test_a_broker_that_takes_only_small_records_gets_them_shortened(bootstrap: str, topic_prefix: str) -> None:
+    """Alerts lose the largest of their evidence, dead letters the end of their value; none is lost, and none waits."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    limit = {"max.message.bytes": "10000"}
+    client = connection.admin(settings.kafka)
+    await connection.started(client, settings.kafka)
+    try:
+        for topic in (settings.topics.alerts, settings.topics.deadletters):
+            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=limit)])
+    finally:
+        await client.close()
+    plain, other = _alerts()[:2]
+    large = replace(plain, evidence={**plain.evidence, "novel": "x" * 300_000})
+    refused = Rejected(Raw(0, plain.raised_at, b"key", b"v" * 900_000), reject(RejectReason.NOT_JSON, "rubbish"))
+    async with _checkpoint(settings) as checkpoint:
+        await _open(checkpoint)
+        await checkpoint.write(_records(settings, [plain, large, other], [refused]), None, Position(4, "1"))
+        assert await checkpoint.open() == Position(4, "1")
+    assert await _read(settings) == [
+        encode_alert(plain),
+        encode_alert(replace(plain, evidence={**plain.evidence, "dropped": ["novel"]})),
+        encode_alert(other),
+    ]
+    async with open_reader(settings.kafka, settings.topics.deadletters, [PARTITION]) as reader:
+        (letter,) = [record async for _, records in reader.until(await reader.ends()) for record in records]
+    read = from_dead_letter(letter)
+    assert isinstance(read, DeadLetter)
+    assert (read.truncated, read.size, read.key) == ("value", 900_000, b"key")
+    assert len(read.value or b"") > 4_000

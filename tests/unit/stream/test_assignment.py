@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,15 +12,16 @@ from aiokafka import TopicPartition
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
-from telematics.model import Alert
+from telematics.settings import TopicSettings
 from telematics.stream.assignment import Assignment
-from telematics.stream.checkpoint import Checkpoint, PartitionLostError
+from telematics.stream.checkpoint import Checkpoint, Outgoing, PartitionLostError, Position
+from telematics.stream.checkpoint import Records as Outgoings
 from telematics.stream.partition import Partition, State
 from telematics.stream.reader import Records
-from telematics.wire.records import Rejected
 from tests.support.worlds import fences
 
 PLACE = TopicPartition("pings", 0)
+MEGABYTE = 1_000_000
 
 
 @dataclass
@@ -44,17 +45,15 @@ class Written:
     """A checkpoint that keeps what it is given."""
 
     offsets: list[int] = field(default_factory=list)
-    written: list[Alert | Rejected] = field(default_factory=list)
+    written: list[Outgoing] = field(default_factory=list)
     lost: bool = False
 
-    async def write(
-        self, alerts: Sequence[Alert], dead_letters: Sequence[Rejected], _former: int | None, next_offset: int
-    ) -> None:
+    async def write(self, encode: Callable[[int], Outgoings], _former: int | None, then: Position) -> None:
         """Keep everything."""
-        self.written += [*alerts, *dead_letters]
+        self.written += [record for records in encode(MEGABYTE).values() for record in records]
         if self.lost:
             raise PartitionLostError
-        self.offsets.append(next_offset)
+        self.offsets.append(then.offset)
 
     def lose(self) -> None:
         """Write nothing any more."""
@@ -91,7 +90,7 @@ class Hands:
 
     def _make(self, number: int) -> Partition:
         written = Written()
-        partition = Partition(number, 1, cast("Checkpoint", written), Metrics())
+        partition = Partition(number, 1, TopicSettings(), cast("Checkpoint", written), Metrics())
         self.made.append((partition, written))
         return partition
 

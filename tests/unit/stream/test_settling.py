@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -12,13 +12,11 @@ from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
-from telematics.model import Alert
-from telematics.settings import Settings
+from telematics.settings import Settings, TopicSettings
 from telematics.stream import connection
-from telematics.stream.checkpoint import Checkpoint
+from telematics.stream.checkpoint import Checkpoint, Position, Records
 from telematics.stream.member import Member
 from telematics.stream.partition import Partition
-from telematics.wire.records import Rejected
 from tests.support.records import Raw
 from tests.support.worlds import fences
 
@@ -34,15 +32,13 @@ class Writing:
         self.offsets: list[int] = []
         self.letters = 0
 
-    async def write(
-        self, _alerts: Sequence[Alert], letters: Sequence[Rejected], _former: int | None, next_offset: int
-    ) -> None:
+    async def write(self, encode: Callable[[int], Records], _former: int | None, then: Position) -> None:
         """Wait, then keep the offset or fail."""
         await self.may.wait()
         if self.failure is not None:
             raise self.failure
-        self.offsets.append(next_offset)
-        self.letters += len(letters)
+        self.offsets.append(then.offset)
+        self.letters += sum(map(len, encode(MEGABYTE).values()))
 
     def lose(self) -> None:
         """Nothing to do."""
@@ -53,7 +49,7 @@ class Writing:
 
 def _running(number: int) -> tuple[Partition, Writing]:
     writing = Writing()
-    partition = Partition(number, 2, cast("Checkpoint", writing), Metrics())
+    partition = Partition(number, 2, TopicSettings(), cast("Checkpoint", writing), Metrics())
     partition.run_from(MonitorEngine(FenceIndex(fences().fences), RuleSet()), 0, None)
     return partition, writing
 

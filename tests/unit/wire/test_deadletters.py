@@ -112,3 +112,13 @@ def test_a_reason_of_a_later_version_is_listed() -> None:
     letter = from_dead_letter(Raw(0, 0, RECORD.key, body, tuple(newer)))
     assert isinstance(letter, DeadLetter)
     assert letter.reason == "not_yet_known"
+
+
+@pytest.mark.parametrize("most_bytes", [4_000, 20_000, 1_000_000])
+def test_a_letter_is_cut_to_what_a_broker_takes(most_bytes: int) -> None:
+    """Key, value and headers together stay below the limit, and what is kept is as much as fits."""
+    record = replace(RECORD, key=b"k" * 70_000, value=b"v" * 2_000_000)
+    key, value, headers = to_dead_letter(record, "telematics.pings", 3, REFUSAL, most_bytes)
+    size = len(key or b"") + len(value) + sum(len(name) + len(text) for name, text in headers)
+    assert most_bytes * 0.8 <= size <= most_bytes
+    assert dict(headers)["truncated"] == b"key,value"
