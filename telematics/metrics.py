@@ -34,6 +34,7 @@ class Metrics:
     rebuild_truncated: Counter = field(init=False)
     state_dropped: Counter = field(init=False)
     ticks: Counter = field(init=False)
+    snapshots: Counter = field(init=False)
     event_time_lag: Histogram = field(init=False)
     batch_duration: Histogram = field(init=False)
     step_duration: Histogram = field(init=False)
@@ -81,6 +82,11 @@ class Metrics:
         self.ticks = Counter(
             "telematics_ticks",
             "Records that only carry time; without them a quiet partition stands still.",
+            registry=to,
+        )
+        self.snapshots = Counter(
+            "telematics_snapshots",
+            "Snapshots of a vehicle's state, written with what was concluded from it.",
             registry=to,
         )
         self.event_time_lag = Histogram(

@@ -149,6 +149,11 @@ class TopicSettings(_Section):
         """Name of the compacted topic with the present trip of each vehicle."""
         return f"{self.prefix}trips"
 
+    @property
+    def states(self) -> str:
+        """Name of the compacted topic with what the monitor keeps of each vehicle."""
+        return f"{self.prefix}vehicle-state"
+
 
 class HttpSettings(_Section):
     """Where metrics and health are served."""
@@ -177,9 +182,14 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    snapshot_interval_s: Annotated[float, Gt(0), Le(3600)] = Field(
+        60.0,
+        description="How long a vehicle that has changed may go without a snapshot of its state; a start judges again, in "
+        "silence, what came since.",
+    )
     rebuild_window_s: Annotated[float, Gt(0)] = Field(
         21600.0,
-        description="How far before the committed offset (in arrivals) the log is replayed in silence at a start.",
+        description="Where there is no snapshot: how far before the committed offset (in arrivals) the log is replayed.",
     )
     max_batch: Annotated[int, Ge(1), Le(1_000_000)] = Field(
         1000,

@@ -91,6 +91,8 @@ class Columns:
         self._blank = (_BLANK,) * width
         self.table = np.full((0, width), _BLANK)
         self._touched: dict[int, VehicleState] = {}
+        self._changed: set[int] = set()
+        self._passed: list[Slots] = []
         # One for all rows: making it costs as much as filling it. What is asked is how it will be if the vehicle stands.
         self._facts = Facts(scope, VehicleState(""), 0, 0, 0, stopped_s=inf)
         self._ahead = np.zeros(0, dtype=bool)  # of its state
@@ -100,6 +102,13 @@ class Columns:
         """Somebody is about to change a state."""
         self.settle(state)
         self._touched[state.slot] = state
+        self._changed.add(state.slot)
+
+    def changed(self) -> Slots:
+        """The vehicles that were touched or whose fixes were passed by since this was last asked, each once."""
+        changed = np.unique(np.concatenate([*self._passed, np.fromiter(self._changed, np.intp, len(self._changed))]))
+        self._passed, self._changed = [], set()
+        return changed
 
     def settle(self, state: VehicleState) -> None:
         """Somebody is about to look at a state: put into it what was passed by."""
@@ -131,6 +140,7 @@ class Columns:
         newest = ends_of(begins)
         last, slot = np.flatnonzero(good)[newest], slot[newest]
         self._ahead[slot] = True
+        self._passed.append(slot)
         table[slot, : INTERVAL_S + 1] = np.array(
             (
                 fixes.at,

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from telematics.model import Alert
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Slots = NDArray[np.intp]
 
 
 class Outcome(StrEnum):
@@ -44,8 +52,12 @@ class Quarantine(StrEnum):
 
 @dataclass(slots=True)
 class Effects:
-    """Alerts in the order they became knowable, and counts by outcome and by reason of quarantine."""
+    """Alerts in the order they became knowable, and counts by outcome and by reason of quarantine.
+
+    `changed`: the numbers of the vehicles whose state is not what it was.
+    """
 
     alerts: list[Alert] = field(default_factory=list)
     counts: Counter[Outcome] = field(default_factory=Counter)
     quarantined: Counter[Quarantine] = field(default_factory=Counter)
+    changed: Slots = field(default_factory=lambda: np.zeros(0, dtype=np.intp))

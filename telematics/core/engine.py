@@ -30,8 +30,9 @@ nothing would come of it but where the vehicle is.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +51,7 @@ from telematics.core.reports import file_odd, news
 from telematics.core.rulebook import Rulebook
 from telematics.core.rules.base import Trigger
 from telematics.core.screen import Screen
-from telematics.core.snapshot import restore_vehicle, snapshot_vehicle
+from telematics.core.snapshot import Known, Saved, parse_vehicle, restore_vehicle, snapshot_vehicle
 from telematics.core.state import DeviceState, FixPoint, Key, VehicleState
 from telematics.core.surroundings import Hits, Surroundings
 from telematics.core.timers import Timers
@@ -69,7 +70,8 @@ class MonitorEngine:
 
     def __init__(self, fences: FenceIndex, rules: RuleSet, *, truncated: bool = False) -> None:
         self.clock = 0
-        self._truncated = truncated
+        self.truncated = truncated
+        self._lost: frozenset[str] = frozenset()
         self._fleet = Fleet()
         self._vehicles = self._fleet.by_id
         self._rings = self._fleet.rings
@@ -103,6 +105,7 @@ class MonitorEngine:
         stretch = self._screen.stretch()
         for start in range(0, len(batch), stretch):
             self._walk(inputs, range(start, min(start + stretch, len(batch))))
+        effects.changed = self._columns.changed()
         return effects
 
     def _walk(self, inputs: Inputs, stretch: range) -> None:
@@ -130,15 +133,16 @@ class MonitorEngine:
         if accepted:
             counts[Outcome.ACCEPTED] += accepted
 
-    def put_trip(self, trip: Trip) -> None:
+    def put_trip(self, trip: Trip) -> bool:
         """Let a trip's document take effect before the first input with arrival >= its `effective_at`.
 
-        One whose time has passed, or that names none, takes effect at once.
+        One whose time has passed, or that names none, takes effect at once; that is what is answered.
         """
         if trip.effective_at is None or trip.effective_at <= self.clock:
             self._set_trip(trip)
-        else:
-            self._trips.put(trip, trip.effective_at)
+            return True
+        self._trips.put(trip, trip.effective_at)
+        return False
 
     def trace(self, tracer: Tracer) -> None:
         """Tell of every rule's verdict from now on; for `telematics explain`."""
@@ -159,36 +163,75 @@ class MonitorEngine:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything the engine knows but the trips, as plain data: {clock, truncated, vehicles: {id: …}}."""
-        for state in self._fleet.by_slot:
-            self._columns.settle(state)
+        saved = [self.save(slot) for slot in range(len(self._fleet.by_slot))]
         return {
             "clock": self.clock,
-            "truncated": self._truncated,
-            "vehicles": {
-                vehicle_id: snapshot_vehicle(state, self._rings.of(state), self._true_due)
-                for vehicle_id, state in self._vehicles.items()
-            },
+            "truncated": self.truncated,
+            "vehicles": {one.vehicle_id: one.state for one in saved},
         }
 
     def restore(self, snapshot: Mapping[str, Any], trips: Iterable[Trip] = ()) -> None:
         """Take up what `snapshot` knew, on an engine that has seen nothing yet, with the trips then in force."""
-        self.clock = snapshot["clock"]
-        self._truncated = snapshot["truncated"]
-        for trip in trips:
-            self.put_trip(trip)
-        for vehicle_id, plain in snapshot["vehicles"].items():
-            state, ring = restore_vehicle(vehicle_id, plain)
-            state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
-            state.trip = self._trips.in_force.get(vehicle_id)
-            self._fleet.add(state, ring)
-            self._columns.touch(state)
-            for key, due in list(state.deadlines.items()):
-                if key[0] != visits.TIMER or key[1] in state.visits:
-                    self._timers.arm(state, key, due)
-                else:
-                    del state.deadlines[key]
-            if state.fix is not None:
-                self._look_again(state, state.fix)
+        clock = snapshot["clock"]
+        known = [
+            Known(*restore_vehicle(vehicle_id, parse_vehicle(plain)), clock)
+            for vehicle_id, plain in snapshot["vehicles"].items()
+        ]
+        self.truncated = snapshot["truncated"]
+        self.resume(clock, known, trips)
+
+    def save(self, slot: int) -> Saved:
+        """All that is to be kept of one vehicle, by its number; later steps do not change it."""
+        state = self._fleet.by_slot[slot]
+        self._columns.settle(state)
+        return Saved(
+            state.vehicle_id,
+            self.clock,
+            snapshot_vehicle(state, self._rings.of(state), self._true_due),
+            self._trips.before_the_newest(state.vehicle_id),
+        )
+
+    def slots_of(self, vehicle_ids: Iterable[str]) -> list[int]:
+        """The numbers of these vehicles, of those that are known."""
+        slots = self._fleet.slots
+        return [slots[vehicle_id] for vehicle_id in vehicle_ids if vehicle_id in slots]
+
+    def resume(self, clock: int, known: Sequence[Known], trips: Iterable[Trip] = (), lost: Iterable[str] = ()) -> None:
+        """Go on from `clock`, on an engine that has seen nothing yet.
+
+        Each vehicle is as it was when it was saved, be that after `clock`; then the inputs up to there are not to be
+        shown again. Of the trips, in the order they came, those that were in force then are, the others come. `lost`
+        are vehicles that were known and are not: what they are found in began who knows when.
+        """
+        self.clock = clock
+        self._lost = frozenset(lost)
+        saved_at = {one.state.vehicle_id: one.clock for one in known}
+        for trip in itertools.chain((trip for one in known for trip in one.trips), trips):
+            known_at = saved_at.get(trip.vehicle_id, clock)
+            if trip.effective_at is None or trip.effective_at <= known_at:
+                self._trips.in_force[trip.vehicle_id] = trip
+            else:
+                self._trips.put(trip, trip.effective_at)
+        for one in known:
+            self._take_up(one.state, one.ring)
+        placed = [(state, state.fix) for state in self._fleet.by_slot if state.fix is not None]
+        located = self._surroundings.locate(
+            np.array([fix.lon for _, fix in placed]), np.array([fix.lat for _, fix in placed])
+        )
+        for i, (state, fix) in enumerate(placed):
+            self._look_around(state, located[i], fix)
+        self._columns.changed()  # known as it is
+
+    def _take_up(self, state: VehicleState, ring: Sequence[FixPoint]) -> None:
+        state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
+        state.trip = self._trips.in_force.get(state.vehicle_id)
+        self._fleet.add(state, ring)
+        self._columns.touch(state)
+        for key, due in list(state.deadlines.items()):
+            if key[0] != visits.TIMER or key[1] in state.visits:
+                self._timers.arm(state, key, due)
+            else:
+                del state.deadlines[key]
 
     # -- a. time ---------------------------------------------------------------------------------------------------
 
@@ -240,8 +283,11 @@ class MonitorEngine:
                 self._timers.arm(state, key, max(self.clock, silence.due(self._scope, state)))
 
     def _look_again(self, state: VehicleState, fix: FixPoint) -> None:
-        """Where the vehicle stands, for the trip it is on now: a restored engine must see what this one sees."""
         hits = self._surroundings.locate(np.array([fix.lon]), np.array([fix.lat]))[0]
+        self._look_around(state, hits, fix)
+
+    def _look_around(self, state: VehicleState, hits: Hits, fix: FixPoint) -> None:
+        """Where the vehicle stands, for the trip it is on now: a restored engine must see what this one sees."""
         self._surroundings.look_around(state, self._surroundings.applicable(state, hits, fix.ts))
 
     # -- b. device -------------------------------------------------------------------------------------------------
@@ -282,7 +328,8 @@ class MonitorEngine:
         return self._position(state, device, ping, hits, at)
 
     def _meet(self, ping: Ping) -> VehicleState:
-        state = VehicleState(ping.vehicle_id, first_ts=ping.ts if self._truncated else -1, primary=ping.device)
+        first_ts = ping.ts if self.truncated or ping.vehicle_id in self._lost else -1
+        state = VehicleState(ping.vehicle_id, first_ts=first_ts, primary=ping.device)
         state.trip = self._trips.in_force.get(ping.vehicle_id)
         self._fleet.add(state)
         return state

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from telematics.core.facts import alert_id
 from telematics.core.state import Anchor, DeviceState, Episode, FixPoint, VehicleState, Visit, remembering
@@ -10,8 +14,64 @@ from telematics.model import Device, Severity
 
 if TYPE_CHECKING:
     from telematics.core.timers import TrueDue
+    from telematics.model import Trip
 
 STATE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is kept of one vehicle: its state as plain data, as of an engine's clock (arrival, ms).
+
+    `trips` are those of its trips, in force or to come, that a log which keeps only the newest would have lost.
+    """
+
+    vehicle_id: str
+    clock: int
+    state: dict[str, Any]
+    trips: tuple[Trip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A vehicle as it was saved, ready to be taken up by an engine; `clock` and `trips` as in `Saved`."""
+
+    state: VehicleState
+    ring: list[FixPoint]
+    clock: int
+    trips: tuple[Trip, ...] = ()
+
+
+class NewerStateError(ValueError):
+    """A later version of this program wrote it."""
+
+
+_PlainFix = tuple[int, float, float, float, float]
+_PlainDevice = tuple[int, int, float, list[float], bool, list[int], list[int], int]
+
+
+class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The state of a vehicle as `snapshot_vehicle` writes it down, version STATE_VERSION."""
+
+    v: int
+    first_ts: int
+    primary: Device
+    device: _PlainDevice
+    others: dict[Device, _PlainDevice]
+    fix: _PlainFix | None
+    ring: list[_PlainFix]
+    anchor: tuple[int, float, float, bool] | None
+    moved_ts: int
+    ignition: tuple[bool | None, int]
+    suspects: list[_PlainFix]
+    events: list[tuple[int, int]]
+    event_floors: list[tuple[int, int]]
+    visits: list[tuple[int, int, int, int, int, bool]]
+    exits: list[tuple[int, int]]
+    episodes: list[tuple[int, int, int, Severity, int, bool]]
+    deadlines: list[tuple[int, int, int]]
+    memory: list[tuple[int, int, Any]]
+    names: list[str]
 
 
 def snapshot_vehicle(state: VehicleState, ring: list[FixPoint], true_due: TrueDue) -> dict[str, Any]:
@@ -53,41 +113,63 @@ def snapshot_vehicle(state: VehicleState, ring: list[FixPoint], true_due: TrueDu
     return {**plain, "names": list(number)}
 
 
-def restore_vehicle(vehicle_id: str, plain: dict[str, Any]) -> tuple[VehicleState, list[FixPoint]]:
-    """The state and the ring that `snapshot_vehicle` wrote down. Raises ValueError for a version it does not know."""
-    if plain.get("v") != STATE_VERSION:
-        msg = f"state of vehicle {vehicle_id} has version {plain.get('v')!r}; this program reads {STATE_VERSION}"
-        raise ValueError(msg)
-    ignition, ignition_ts = plain["ignition"]
-    name: list[str] = plain["names"]
-    memory = {(name[rule], name[subject]): value for rule, subject, value in plain["memory"]}
+def parse_vehicle(plain: object) -> Plain:
+    """What `snapshot_vehicle` wrote down, held against what it may be.
+
+    Raises NewerStateError for a version this program does not know yet, ValueError for what is no state of a vehicle.
+    """
+    if not isinstance(plain, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - of what was read, not of a caller
+    version = plain.get("v")
+    if isinstance(version, int) and version > STATE_VERSION:
+        raise NewerStateError(f"it has version {version}, and this program reads up to {STATE_VERSION}")
+    if version != STATE_VERSION:
+        raise ValueError(f"it has version {version!r}, and this program reads {STATE_VERSION}")
+    return msgspec.convert(plain, Plain)
+
+
+def restore_vehicle(vehicle_id: str, plain: Plain) -> tuple[VehicleState, list[FixPoint]]:
+    """The state and the ring that were written down. Raises ValueError for one that contradicts itself."""
+    try:
+        return _restore(vehicle_id, plain)
+    except IndexError:
+        raise ValueError(f"it has {len(plain.names)} names, and speaks of others") from None
+
+
+def _restore(vehicle_id: str, plain: Plain) -> tuple[VehicleState, list[FixPoint]]:
+    ignition, ignition_ts = plain.ignition
+    name = plain.names
+    memory = {(name[rule], name[subject]): value for rule, subject, value in plain.memory}
     state = VehicleState(
         vehicle_id=vehicle_id,
-        first_ts=plain["first_ts"],
-        primary=Device(plain["primary"]),
-        device=_device(plain["device"]),
-        others={Device(name): _device(device) for name, device in plain["others"].items()},
-        fix=None if plain["fix"] is None else FixPoint(*plain["fix"]),
-        anchor=None if plain["anchor"] is None else Anchor(*plain["anchor"]),
-        moved_ts=plain["moved_ts"],
+        first_ts=plain.first_ts,
+        primary=plain.primary,
+        device=_device(plain.device),
+        others={name: _device(device) for name, device in plain.others.items()},
+        fix=None if plain.fix is None else FixPoint(*plain.fix),
+        anchor=None if plain.anchor is None else Anchor(*plain.anchor),
+        moved_ts=plain.moved_ts,
         ignition=ignition,
         ignition_ts=ignition_ts,
-        suspects=[FixPoint(*fix) for fix in plain["suspects"]],
-        events=[(ts, name[code]) for ts, code in plain["events"]],
-        event_floors={name[code]: ts for code, ts in plain["event_floors"]},
-        visits={name[fence_id]: Visit(name[state], *visit) for fence_id, state, *visit in plain["visits"]},
-        exits={name[fence_id]: ts for fence_id, ts in plain["exits"]},
+        suspects=[FixPoint(*fix) for fix in plain.suspects],
+        events=[(ts, name[code]) for ts, code in plain.events],
+        event_floors={name[code]: ts for code, ts in plain.event_floors},
+        visits={
+            name[fence_id]: Visit(name[membership], since, since_at, leaving_since, known)
+            for fence_id, membership, since, since_at, leaving_since, known in plain.visits
+        },
+        exits={name[fence_id]: ts for fence_id, ts in plain.exits},
         episodes={
             (name[rule], name[subject]): Episode(
-                alert_id(vehicle_id, name[rule], name[subject], start), seq, Severity(severity), start, known
+                alert_id(vehicle_id, name[rule], name[subject], start), seq, severity, start, known
             )
-            for rule, subject, seq, severity, start, known in plain["episodes"]
+            for rule, subject, seq, severity, start, known in plain.episodes
         },
-        deadlines={(name[rule], name[subject]): due for rule, subject, due in plain["deadlines"]},
+        deadlines={(name[rule], name[subject]): due for rule, subject, due in plain.deadlines},
         memory=memory,
         remembering=remembering(memory),
     )
-    return state, _ring(plain["ring"])
+    return state, _ring(plain.ring)
 
 
 class _Numbers(dict[str, int]):
@@ -108,11 +190,9 @@ def _plain_ring(ring: list[FixPoint]) -> list[list[float]]:
     return rows
 
 
-def _ring(rows: list[list[Any]]) -> list[FixPoint]:
-    ring: list[FixPoint] = []
-    for since, *rest in rows:
-        ring.append(FixPoint((ring[-1].ts if ring else 0) + since, *map(float, rest)))
-    return ring
+def _ring(rows: list[_PlainFix]) -> list[FixPoint]:
+    times = accumulate(row[0] for row in rows)
+    return [FixPoint(ts, *row[1:]) for ts, row in zip(times, rows, strict=True)]
 
 
 def _plain_device(device: DeviceState) -> list[Any]:
@@ -128,6 +208,6 @@ def _plain_device(device: DeviceState) -> list[Any]:
     ]
 
 
-def _device(plain: list[Any]) -> DeviceState:
+def _device(plain: _PlainDevice) -> DeviceState:
     heard_at, last_ts, interval_s, gaps_s, reports_satellites, odd, astray, floor = plain
     return DeviceState(heard_at, last_ts, interval_s, tuple(gaps_s), reports_satellites, list(odd), list(astray), floor)

@@ -18,17 +18,23 @@ class Trips:
         self.next_at: float = inf
         """When the next one takes effect (arrival clock, ms)."""
         self._coming: list[tuple[int, int, Trip]] = []
+        self._coming_of: dict[str, list[Trip]] = {}
         self._count = 0
 
     def put(self, trip: Trip, effective_at: int) -> None:
         """A trip that takes effect later."""
         self._count += 1
         heappush(self._coming, (effective_at, self._count, trip))
+        self._coming_of.setdefault(trip.vehicle_id, []).append(trip)
         self.next_at = self._coming[0][0]
 
     def pop(self) -> Trip:
         """The next one."""
         trip = heappop(self._coming)[2]
+        coming = self._coming_of[trip.vehicle_id]
+        coming.remove(trip)
+        if not coming:
+            del self._coming_of[trip.vehicle_id]
         self.next_at = self._coming[0][0] if self._coming else inf
         return trip
 
@@ -37,3 +43,14 @@ class Trips:
         if self.next_at > at:
             return frozenset()
         return frozenset(trip.vehicle_id for effective_at, _, trip in self._coming if effective_at <= at)
+
+    def before_the_newest(self, vehicle_id: str) -> tuple[Trip, ...]:
+        """The trip in force and those to come, in the order they came, without the one that came last.
+
+        A compacted log keeps only that one.
+        """
+        coming = self._coming_of.get(vehicle_id)
+        if coming is None:
+            return ()
+        in_force = self.in_force.get(vehicle_id)
+        return (*(() if in_force is None else (in_force,)), *coming[:-1])

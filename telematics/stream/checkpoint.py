@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 # What a broker takes by default, less what headers and framing need.
 _MOST_BYTES = 1_000_000
-# A topic that refuses records of this size is not made for ours: then trying again is all that is left.
-_LEAST_BYTES = 4_000
+# A topic that refuses records of this size, which states may have, is not made for ours: it is tried again for ever.
+_LEAST_BYTES = 16_000
 
 
 class PartitionLostError(Exception):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -201,13 +201,18 @@ class Member:
             try:
                 # The former owner first: an offset that it could still move tells nothing.
                 committed = await partition.fence()
-                offset = None if committed is None else committed.offset
-                if partition.engine is not None and offset == partition.next_offset:
-                    partition.run_from(partition.engine, offset, offset)
+                if partition.engine is not None and committed is not None and committed.offset == partition.next_offset:
+                    partition.run_from(committed.offset, committed.offset)
                 else:
                     # One after the other: together they would take no less time, and hold up heartbeats more.
                     async with self._rebuilding:
-                        await rebuild(self._settings, partition, offset, self._engine_for(partition))
+                        await rebuild(
+                            self._settings,
+                            partition,
+                            committed,
+                            lambda: MonitorEngine(self._fences, self._rules),
+                            lambda: [trip for trip in self._trips.known() if _is_of(trip, partition)],
+                        )
             except (BrokerError, KafkaError, OSError) as error:
                 self._link.lost(error)
                 await asyncio.sleep(wait_s)
@@ -217,21 +222,10 @@ class Member:
             self._consumer.seek(place, partition.next_offset)
             self._consumer.resume(place)
 
-    def _engine_for(self, partition: Partition) -> Callable[[bool], MonitorEngine]:
-        def make(truncated: bool) -> MonitorEngine:  # noqa: FBT001  (the one thing that is not known here)
-            engine = MonitorEngine(self._fences, self._rules, truncated=truncated)
-            for trip in self._trips.known():
-                if partition_of(trip.vehicle_id.encode(), partition.partitions) == partition.number:
-                    engine.put_trip(trip)
-            return engine
-
-        return make
-
     def _tell(self, trip: Trip) -> None:
         for partition in (*self.assignment.held.values(), *self.assignment.kept.values()):
-            ours = partition_of(trip.vehicle_id.encode(), partition.partitions) == partition.number
-            if ours and partition.engine is not None:
-                partition.engine.put_trip(trip)
+            if _is_of(trip, partition):
+                partition.put_trip(trip)
 
     async def _probe(self) -> None:
         """Ask for the ends of the log: that is the lag, and whether anybody answers."""
@@ -261,7 +255,7 @@ class Member:
         count = len(self._consumer.partitions_for_topic(self._settings.topics.pings) or ())
         place = TopicPartition(self._settings.topics.pings, number)
         checkpoint = Checkpoint(self._settings.kafka, place, self._link)
-        return Partition(number, count, self._settings.topics, checkpoint, self._metrics)
+        return Partition(number, count, self._settings, checkpoint, self._metrics)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -294,3 +288,8 @@ class Member:
                     return_exceptions=True,
                 )
         log.info("stopped", took_s=round(time.monotonic() - started, 3))
+
+
+def _is_of(trip: Trip, partition: Partition) -> bool:
+    """Whether the trip concerns a vehicle whose pings are there."""
+    return partition_of(trip.vehicle_id.encode(), partition.partitions) == partition.number

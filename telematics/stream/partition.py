@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
 from aiokafka import TopicPartition
 
 from telematics.core.effects import Effects, Outcome
 from telematics.core.engine import MonitorEngine
 from telematics.metrics import Metrics
-from telematics.model import ANNOUNCED_FROM, Alert, Batch
-from telematics.settings import TopicSettings
+from telematics.model import ANNOUNCED_FROM, Alert, Batch, Trip
+from telematics.settings import Settings
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position, Records
 from telematics.stream.deadletters import dead_letter
 from telematics.stream.lag import Lag
+from telematics.stream.ledger import Ledger, Mark, Restart
 from telematics.wire.alerts import encode_alert
 from telematics.wire.records import Record, Rejected, decode_records
+from telematics.wire.states import encode_state
 
 # Without anything to announce, progress is made durable this often: after a crash so much is judged again.
 COMMIT_INTERVAL_S = 1.0
@@ -41,11 +45,46 @@ class State(StrEnum):
     RUNNING = "running"
 
 
+@dataclass(slots=True)
+class Waiting:
+    """What is to be written with the next checkpoint. `rejects` are refused records, each with its topic."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    rejects: list[tuple[str, Rejected]] = field(default_factory=list)
+    states: list[Outgoing] = field(default_factory=list)
+    owed: set[str] = field(default_factory=set)
+    """Vehicles of which a snapshot has to be taken, whoever's turn it is."""
+    is_urgent: bool = False
+    size: int = 0
+    """Of alerts and refused records, in bytes, about."""
+
+    def add(self, alerts: Sequence[Alert], rejects: Sequence[Rejected], topic: str) -> None:
+        """More of it, with the topic that the refused records are from."""
+        self.alerts += alerts
+        self.rejects += [(topic, refused) for refused in rejects]
+        # So that what was told of them is never found out anew.
+        self.owed.update(alert.vehicle_id for alert in alerts)
+        self.size += _ALERT_BYTES * len(alerts)
+        self.size += sum(_ALERT_BYTES + len(refused.record.value or b"") for refused in rejects)
+        self.is_urgent |= bool(rejects) or any(alert.severity >= ANNOUNCED_FROM for alert in alerts)
+
+    def and_then(self, later: Waiting) -> Waiting:
+        """This, and behind it what came later."""
+        return Waiting(
+            self.alerts + later.alerts,
+            self.rejects + later.rejects,
+            self.states + later.states,
+            self.owed | later.owed,
+            self.is_urgent or later.is_urgent,
+            self.size + later.size,
+        )
+
+
 class Partition:
     """The work on one partition, from records to a checkpoint. It is told when; it reads no clock of the wall."""
 
     def __init__(
-        self, number: int, partitions: int, topics: TopicSettings, checkpoint: Checkpoint, metrics: Metrics
+        self, number: int, partitions: int, settings: Settings, checkpoint: Checkpoint, metrics: Metrics
     ) -> None:
         self.number = number
         self.partitions = partitions
@@ -56,25 +95,31 @@ class Partition:
         self.lag = Lag()
         self.taken = asyncio.Event()
         """Set when the partition is no longer ours."""
-        self._topics = topics
+        self._topics = settings.topics
+        self._group = settings.kafka.group
         self._checkpoint = checkpoint
         self._metrics = metrics
-        self._alerts: list[Alert] = []
-        self._rejects: list[Rejected] = []
+        self._snapshot_interval_s = settings.snapshot_interval_s
+        self._ledger = Ledger(settings.snapshot_interval_s)
+        self._waiting = Waiting()
         self._durable_offset = 0
         self._committed: int | None = None
-        self._urgent = False
-        self._waiting_bytes = 0
         self._settling = asyncio.Lock()
         self._settled_at = time.monotonic()
 
-    def run_from(self, engine: MonitorEngine, next_offset: int, committed: int | None) -> None:
+    def begin(self, engine: MonitorEngine, lag: Lag) -> None:
+        """With this engine, and nothing concluded yet."""
+        self.engine, self.lag = engine, lag
+        self._ledger, self._waiting = Ledger(self._snapshot_interval_s), Waiting()
+
+    def run_from(self, next_offset: int, committed: int | None) -> None:
         """The engine holds everything before `next_offset`: what follows counts. `committed` is what the broker says."""
-        self.engine = engine
         self._committed = committed
         self.next_offset = self._durable_offset = next_offset
         self.state = State.RUNNING
         self.progress = ""
+
+    # Judging
 
     def decode(self, records: Sequence[Record]) -> tuple[Batch, list[Rejected]]:
         """The batch for the engine and the refusals; unknown fields are counted."""
@@ -86,24 +131,40 @@ class Partition:
 
     def take(self, records: Sequence[Record]) -> None:
         """Judge records that follow `next_offset`, and keep what comes of it for the next checkpoint."""
-        engine = self._present_engine()
         batch, rejects = self.decode(records)
-        with self._metrics.time_step("engine"):
-            effects = engine.step(batch)
-        self._alerts += effects.alerts
-        self._rejects += rejects
-        self._waiting_bytes += sum(_ALERT_BYTES + len(refused.record.value or b"") for refused in rejects)
-        self._waiting_bytes += _ALERT_BYTES * len(effects.alerts)
-        self._urgent = (
-            self._urgent or bool(rejects) or any(alert.severity >= ANNOUNCED_FROM for alert in effects.alerts)
-        )
+        effects = self._step(batch)
+        self._waiting.add(effects.alerts, rejects, self._topics.pings)
         self.next_offset = records[-1].offset + 1
         self._metrics.count(effects)
         self._sample(batch)
 
-    def count_rebuild(self, effects: Effects) -> None:
-        """Of a silent replay only this is news: episodes that cannot be told because their beginning is gone."""
+    def repeat(self, batch: Batch) -> None:
+        """Judge in silence what a former owner has judged: only what the engine knows then is wanted.
+
+        Of the rest this is news: episodes that cannot be told because their beginning is gone.
+        """
+        effects = self._step(batch)
         self._metrics.rebuild_truncated.inc(effects.counts[Outcome.REBUILD_TRUNCATED])
+
+    def put_trip(self, trip: Trip) -> None:
+        """Tell the engine of a trip; one that holds at once holds from here on, for whoever takes the partition over."""
+        if self.engine is not None and self.engine.put_trip(trip):
+            self._waiting.owed.add(trip.vehicle_id)
+
+    def forget(self, keys: Iterable[bytes], unreadable: Sequence[Rejected]) -> None:
+        """Keep no state under these keys; what could not be read of it goes to the dead letters."""
+        self._waiting.states += [Outgoing(None, key, None) for key in keys]
+        self._waiting.add([], unreadable, self._topics.states)
+
+    def _step(self, batch: Batch) -> Effects:
+        engine = self.present_engine()
+        mark = Mark(batch.offsets[0] if len(batch) else self.next_offset, engine.clock)
+        with self._metrics.time_step("engine"):
+            effects = engine.step(batch)
+        self._ledger.note(effects.changed, mark, time.monotonic())
+        return effects
+
+    # Making it durable
 
     @property
     def settled(self) -> bool:
@@ -114,53 +175,71 @@ class Partition:
         """Whether it is time for a checkpoint: something waits to be announced, or much, or progress long enough."""
         if self.settled:
             return False
-        since_s = time.monotonic() - self._settled_at
-        if self._urgent and not catching_up:
+        if self._waiting.is_urgent and not catching_up:
             return True
-        urgent = self._urgent or self._waiting_bytes >= _MUCH_BYTES
-        return since_s >= (_CATCHING_UP_INTERVAL_S if urgent else COMMIT_INTERVAL_S)
+        soon = self._waiting.is_urgent or self._waiting.size >= _MUCH_BYTES
+        interval_s = _CATCHING_UP_INTERVAL_S if soon else COMMIT_INTERVAL_S
+        return time.monotonic() - self._settled_at >= interval_s
 
     def is_full(self) -> bool:
         """Whether so much waits to be made durable that judging had better wait for it."""
-        return self._waiting_bytes >= _MOST_BYTES
+        return self._waiting.size >= _MOST_BYTES
 
     async def settle(self) -> None:
         """Make everything concluded so far durable; judging may go on meanwhile. Raises PartitionLostError."""
         async with self._settling:
             if self.settled:
                 return
-            next_offset, alerts, rejects = self.next_offset, self._alerts, self._rejects
-            waiting_bytes, self._waiting_bytes = self._waiting_bytes, 0
-            self._alerts, self._rejects, self._urgent = [], [], False
+            self._save()
+            position, waiting = self._position(), self._waiting
+            self._waiting = Waiting()
             try:
                 with self._metrics.time_step("commit"):
                     await self._checkpoint.write(
-                        lambda most_bytes: self._records(alerts, rejects, most_bytes),
-                        self._committed,
-                        Position(next_offset),
+                        lambda most_bytes: self._records(waiting, most_bytes), self._committed, position
                     )
             except BaseException:
-                self._alerts[:0], self._rejects[:0], self._urgent = alerts, rejects, True
-                self._waiting_bytes += waiting_bytes
+                self._waiting = waiting.and_then(self._waiting)
                 raise
-            self._count(alerts, rejects)
-            self._durable_offset = self._committed = next_offset
+            self._count(waiting)
+            self._durable_offset = self._committed = position.offset
             self._settled_at = time.monotonic()
 
-    def _records(self, alerts: Sequence[Alert], rejects: Sequence[Rejected], most_bytes: int) -> Records:
-        # To the partition of the pings, so that one vehicle's alerts stay in one order.
+    def _save(self) -> None:
+        """Take the snapshots that are owed, and those whose turn it is."""
+        engine, waiting = self.present_engine(), self._waiting
+        slots = np.union1d(
+            np.array(engine.slots_of(waiting.owed), dtype=np.intp), self._ledger.in_turn(time.monotonic())
+        )
+        for saved in map(engine.save, slots.tolist()):
+            value = encode_state(saved, self.next_offset, self._group)
+            waiting.states.append(Outgoing(None, saved.vehicle_id.encode(), value))
+        waiting.owed.clear()
+        self._ledger.clean(slots)
+        self._metrics.snapshots.inc(len(slots))
+
+    def _position(self) -> Position:
+        engine = self.present_engine()
+        replay_from = self._ledger.replay_from(Mark(self.next_offset, engine.clock))
+        return Position(self.next_offset, Restart(replay_from, engine.truncated).text())
+
+    def _records(self, waiting: Waiting, most_bytes: int) -> Records:
+        # To the partition of the pings, so that what concerns one vehicle stays in one order.
         return {
-            TopicPartition(self._topics.alerts, self.number): [_alert(alert, most_bytes) for alert in alerts],
+            TopicPartition(self._topics.alerts, self.number): [_alert(alert, most_bytes) for alert in waiting.alerts],
             TopicPartition(self._topics.deadletters, self.number): [
-                dead_letter(refused, self._topics.pings, self.number, most_bytes) for refused in rejects
+                dead_letter(refused, topic, self.number, most_bytes) for topic, refused in waiting.rejects
             ],
+            TopicPartition(self._topics.states, self.number): waiting.states,
         }
 
-    def _count(self, alerts: Sequence[Alert], rejects: Sequence[Rejected]) -> None:
-        for kind, count in Counter((alert.rule, alert.severity, alert.event) for alert in alerts).items():
+    def _count(self, written: Waiting) -> None:
+        for kind, count in Counter((alert.rule, alert.severity, alert.event) for alert in written.alerts).items():
             self._metrics.alerts.labels(*kind).inc(count)
-        for refused in rejects:
+        for _, refused in written.rejects:
             self._metrics.dead_letters.labels(refused.reject.reason).inc()
+
+    # Being ours, or not
 
     def observe(self) -> None:
         """Bring the gauges that cost a look at every vehicle up to date."""
@@ -189,13 +268,14 @@ class Partition:
         """Let go of the producer."""
         await self._checkpoint.close()
 
-    def _present_engine(self) -> MonitorEngine:
+    def present_engine(self) -> MonitorEngine:
+        """The engine. Raises RuntimeError when there is none yet."""
         if self.engine is None:
             raise RuntimeError(f"partition {self.number} was given records before its state")
         return self.engine
 
     def _sample(self, batch: Batch) -> None:
-        self._metrics.partition_clock.labels(str(self.number)).set(self._present_engine().clock / 1000)
+        self._metrics.partition_clock.labels(str(self.number)).set(self.present_engine().clock / 1000)
         step = len(batch) // _LAG_SAMPLES + 1
         for arrival, ping in zip(batch.arrivals[::step], batch.pings[::step], strict=True):
             if ping is not None:

@@ -1,79 +1,216 @@
-"""Giving a partition its state back: a silent replay of the last hours up to the committed offset.
+"""Giving a partition its state back: the snapshots of its vehicles, then a silent replay of what came after them.
 
-The window is measured in arrivals, back from the last record that was judged. What the engine concludes there was
-published before, so it is dropped; only what follows the committed offset counts. A window that does not begin
-where the log does may begin inside an episode, and the engine is told so.
+What the engine concludes in the replay was published before, so it is dropped; only what follows the committed offset
+counts. A vehicle whose snapshot cannot be used is found out anew from a window of the log before the committed offset,
+and so is everything where there are no snapshots. The window is measured in arrivals; what it begins in the midst of
+began who knows when, and the engine is told so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from telematics.core.engine import MonitorEngine
+from telematics.core.snapshot import Known, NewerStateError
+from telematics.errors import UserError
+from telematics.model import Batch, Trip
 from telematics.settings import Settings
+from telematics.stream.checkpoint import Position
 from telematics.stream.lag import Lag
+from telematics.stream.ledger import Mark, Restart
 from telematics.stream.partition import Partition
-from telematics.stream.reader import TopicReader, open_reader
+from telematics.stream.reader import Record, TopicReader, open_reader
+from telematics.wire.partitioner import partition_of
+from telematics.wire.reasons import Reject
+from telematics.wire.records import Rejected
+from telematics.wire.states import decode_state
 
 log = structlog.get_logger(__name__)
 
+# States that are decoded in one go; nothing else happens meanwhile.
+_AT_ONCE = 200
+
+
+class States:
+    """What the state topic has for a partition. `lost`: vehicles that were known, and whose state cannot be used."""
+
+    def __init__(self) -> None:
+        self.known: list[Known] = []
+        self.lost: set[str] = set()
+        self.keys: list[bytes] = []
+        self.unreadable: list[Rejected] = []
+        self.until = 0
+        """The highest offset before which all that was announced is in a state."""
+        self._offsets: dict[str, int] = {}
+
+    def take(self, key: bytes, record: Record, group: str, committed: int | None) -> None:
+        """What the last record under a key says. Raises NewerStateError."""
+        self.keys.append(key)
+        kept = decode_state(key, record.value or b"")
+        if isinstance(kept, Reject):
+            self.unreadable.append(Rejected(record, kept))
+            self.lost.add(key.decode("utf-8", "replace"))
+        elif kept.group != group or (committed is not None and kept.offset > committed):
+            self.lost.add(kept.known.state.vehicle_id)  # what another group knew, or we before our offset was moved back
+        else:
+            self.known.append(kept.known)
+            self.until = max(self.until, kept.offset)
+            self._offsets[kept.known.state.vehicle_id] = kept.offset
+
+    def not_yet_in(self, batch: Batch) -> Batch:
+        """The inputs as they are to be shown to who knows the states: those that are in one only carry time."""
+        if batch.offsets[0] >= self.until:
+            return batch
+        pings = [
+            None if ping is None or offset < self._offsets.get(ping.vehicle_id, 0) else ping
+            for offset, ping in zip(batch.offsets, batch.pings, strict=True)
+        ]
+        return replace(batch, pings=pings)
+
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Offsets to replay in silence, from `start` up to and without `end`; `truncated`: `start` is not the log's."""
+class Plan:
+    """What to judge again in silence: from the mark up to and without `end`; `truncated`: what is before is not known.
 
-    start: int
+    `committed` is the group's offset, None where there is none.
+    """
+
+    start: Mark
     end: int
+    committed: int | None
     truncated: bool
 
 
 async def rebuild(
-    settings: Settings, partition: Partition, committed: int | None, make_engine: Callable[[bool], MonitorEngine]
+    settings: Settings,
+    partition: Partition,
+    committed: Position | None,
+    make_engine: Callable[[], MonitorEngine],
+    trips: Callable[[], Sequence[Trip]],
 ) -> None:
     """Bring the partition to its committed offset; without one, to the beginning of the log, with alerts.
 
-    `make_engine(truncated)` gives an engine that knows the trips. Raises BrokerError when the broker is lost.
+    `trips()` are all that are known, in the order they came. Raises BrokerError when the broker is lost, UserError when
+    a later version wrote the states.
     """
-    async with open_reader(settings.kafka, settings.topics.pings, [partition.number]) as reader:
-        window = await _window(settings, reader, partition.number, committed)
-        log.info("rebuilding", partition=partition.number, start=window.start, end=window.end)
-        engine = partition.engine = make_engine(window.truncated)
-        partition.lag = Lag((await reader.ends())[partition.number])
-        reader.seek({partition.number: window.start})
-        async for _, records in reader.until({partition.number: window.end}):
-            for first in range(0, len(records), settings.max_batch):
-                part = records[first : first + settings.max_batch]
-                batch, _rejects = partition.decode(part)
-                partition.count_rebuild(engine.step(batch))
-                done = part[-1].offset + 1 - window.start
-                partition.progress = f"{done} of {window.end - window.start} records"
-                await asyncio.sleep(0)  # heartbeats and the other partitions' pings have their turn
-                if partition.taken.is_set():
-                    return
-    partition.run_from(engine, window.end, committed)
-    log.info("running", partition=partition.number, offset=window.end, truncated=window.truncated)
+    number = partition.number
+    states = await _read_states(settings, partition, committed)
+    async with open_reader(settings.kafka, settings.topics.pings, [number]) as reader:
+        begin, end = (await reader.begins())[number], (await reader.ends())[number]
+        if max(states.until, 0 if committed is None else committed.offset) > end:
+            # The topic was made anew: what is known is of another log.
+            log.warning("offset_gone", partition=number, committed=states.until, begin=begin, end=end)
+            gone, states = states, States()
+            plan = Plan(Mark(begin, 0), begin, None if committed is None else committed.offset, truncated=begin > 0)
+            forgotten = gone.keys
+        else:
+            plan = await plan_for(settings, reader, partition, committed, states, begin)
+            forgotten = [refused.record.key or b"" for refused in states.unreadable]
+        log.info("rebuilding", partition=number, vehicles=len(states.known), start=plan.start.offset, end=plan.end)
+        partition.begin(make_engine(), Lag(end))
+        take_up(partition, states, plan, trips())
+        await _replay(settings, partition, reader, states, plan)
+    if partition.taken.is_set():
+        return
+    partition.forget(forgotten, states.unreadable)
+    partition.run_from(plan.end, plan.committed)
+    log.info("running", partition=number, offset=plan.end, truncated=plan.truncated)
 
 
-async def _window(settings: Settings, reader: TopicReader, number: int, committed: int | None) -> Window:
-    begin = (await reader.begins())[number]
-    end = (await reader.ends())[number]
-    if committed is not None and not begin <= committed <= end:
-        # Retention overtook us, or the topic was made anew. Either way what is left is the beginning.
-        log.warning("offset_gone", partition=number, committed=committed, begin=begin, end=end)
-        return Window(begin, begin, truncated=True)
-    if committed is None or committed == begin:
-        return Window(begin, begin, truncated=begin > 0)
-    arrival = await _arrival_before(reader, number, committed)
+def take_up(partition: Partition, states: States, plan: Plan, trips: Sequence[Trip]) -> None:
+    """Let the partition's engine, which has seen nothing yet, know what the states do: then the replay can begin."""
+    engine = partition.present_engine()
+    engine.truncated = plan.truncated
+    engine.resume(plan.start.clock, states.known, trips, states.lost)
+
+
+async def _read_states(settings: Settings, partition: Partition, committed: Position | None) -> States:
+    """The states of the vehicles whose home the partition is."""
+    last: dict[bytes, Record] = {}
+    async with open_reader(settings.kafka, settings.topics.states, [partition.number]) as reader:
+        end = (await reader.ends())[partition.number]
+        async for _, records in reader.until({partition.number: end}):
+            for record in records:
+                key = record.key or b""
+                last.pop(key, None)
+                if record.value is not None:
+                    last[key] = record
+            partition.progress = f"state record {records[-1].offset + 1} of {end}"
+    states = States()
+    # Where partitions were added, vehicles have moved to others.
+    ours = [(key, record) for key, record in last.items() if partition_of(key, partition.partitions) == partition.number]
+    for i, (key, record) in enumerate(ours):
+        try:
+            states.take(key, record, settings.kafka.group, None if committed is None else committed.offset)
+        except NewerStateError as error:
+            what = f"{settings.topics.states}, partition {partition.number}, offset {record.offset}"
+            msg = f"{what}: a later version of this program wrote the state of {key.decode()}: {error}; run that version"
+            raise UserError(msg) from error
+        if i % _AT_ONCE == 0:
+            partition.progress = f"state {i + 1} of {len(ours)} vehicles"
+            await asyncio.sleep(0)  # heartbeats and the other partitions' pings have their turn
+    if states.unreadable:
+        detail = states.unreadable[0].reject.detail
+        log.warning("state_unreadable", partition=partition.number, vehicles=len(states.unreadable), detail=detail)
+    return states
+
+
+async def plan_for(
+    settings: Settings,
+    reader: TopicReader,
+    partition: Partition,
+    committed: Position | None,
+    states: States,
+    begin: int,
+) -> Plan:
+    """What to judge again, of a log that begins at `begin`."""
+    number = partition.number
+    if committed is None and not states.known:
+        return Plan(Mark(begin, 0), begin, None, truncated=begin > 0)
+    # Brokers forget the offset of a group that was away for long. All that was announced is in the states, though.
+    end = states.until if committed is None else committed.offset
+    offset = None if committed is None else committed.offset
+    if end < begin:
+        # Retention overtook us: what is between was judged by nobody.
+        log.warning("offset_gone", partition=number, committed=end, begin=begin)
+        return Plan(Mark(begin, 0), begin, offset, truncated=True)
+    restart = None if committed is None else Restart.read(committed.metadata)
+    if restart is not None and not states.lost:
+        start, clock = restart.replay_from
+        return Plan(Mark(max(start, begin), clock), end, offset, restart.truncated)
+    window = Mark(max(begin, await _window(settings, reader, number, end)), 0)
+    if restart is None:
+        return Plan(window, end, offset, truncated=window.offset > 0)
+    return Plan(min(window, restart.replay_from), end, offset, restart.truncated)
+
+
+async def _replay(
+    settings: Settings, partition: Partition, reader: TopicReader, states: States, plan: Plan
+) -> None:
+    reader.seek({partition.number: plan.start.offset})
+    async for _, records in reader.until({partition.number: plan.end}):
+        for first in range(0, len(records), settings.max_batch):
+            part = records[first : first + settings.max_batch]
+            batch, _rejects = partition.decode(part)
+            if len(batch):
+                partition.repeat(states.not_yet_in(batch))
+            partition.progress = f"record {part[-1].offset + 1 - plan.start.offset} of {plan.end - plan.start.offset}"
+            await asyncio.sleep(0)
+            if partition.taken.is_set():
+                return
+
+
+async def _window(settings: Settings, reader: TopicReader, number: int, end: int) -> int:
+    """Where the window before offset `end` begins; 0 where nothing is left of it."""
+    arrival = await _arrival_before(reader, number, end) if end else None
     if arrival is None:
-        return Window(begin, committed, truncated=begin > 0)
+        return 0
     start = (await reader.offsets_at(arrival - int(settings.rebuild_window_s * 1000)))[number]
-    # On a CreateTime topic arrivals need not rise; the window never passes what it has to reach.
-    start = min(start, committed)
-    return Window(start, committed, truncated=start > 0)
+    return min(start, end)  # on a CreateTime topic arrivals need not rise
 
 
 async def _arrival_before(reader: TopicReader, number: int, offset: int) -> int | None:

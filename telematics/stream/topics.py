@@ -25,6 +25,8 @@ _MAX_MS = str(2**63 - 1)
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
 # Per partition: about 16 million pings of 250 bytes, a simulated day of 10,000 trucks over 2 partitions.
 _SIM_BYTES = str(4 * 1024**3)
+# Less of these only means to clean sooner.
+_AT_MOST = frozenset({"segment.bytes", "segment.ms", "min.cleanable.dirty.ratio"})
 _NO_ERROR, _EXISTS = 0, 36
 _LED_WITHIN_S = 30.0
 _LOOK_AGAIN_S = 0.05
@@ -57,12 +59,20 @@ def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]
             "message.timestamp.after.max.ms": _MAX_MS,
         }
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": _SIM_BYTES}
-    # Trips are read whole by every monitor and few: one partition, so that their order is one order for all.
+    # Trips are read whole by every monitor and few: one partition, so that their order is one order for all. States are
+    # read whole at every start and written all day: cleaned soon, in small pieces.
     return {
         topics.pings: stamped | kept,
         topics.alerts: stamped | kept,
         topics.deadletters: stamped | kept,
         topics.trips: stamped | {"cleanup.policy": "compact"},
+        topics.states: stamped
+        | {
+            "cleanup.policy": "compact",
+            "segment.bytes": str(64 * 1024**2),
+            "segment.ms": str(10 * 60 * 1000),
+            "min.cleanable.dirty.ratio": "0.1",
+        },
     }
 
 
@@ -218,16 +228,18 @@ def _suits(key: str, value: str, present: str | None) -> bool:
         return int(present) > 0  # any bound will do; none fills the disk, for nothing goes by age
     if key == "cleanup.policy":
         return value in present.split(",")
+    if key in _AT_MOST:
+        return float(present) <= float(value)
     return present == value
 
 
 def _narrow(topics: TopicSettings, found: Mapping[str, Described]) -> list[Finding]:
-    # Alerts and dead letters go to the partition number of their pings, so that each vehicle's stay in one order.
+    # What comes of pings goes to their partition's number, so that each vehicle's stays in one order.
     if topics.pings not in found:
         return []
     least = found[topics.pings].partitions
     return [
         Finding(f"{found[name].partitions} partitions", f"topic {name}", f"at least {least}, as {topics.pings} has")
-        for name in (topics.alerts, topics.deadletters)
+        for name in (topics.alerts, topics.deadletters, topics.states)
         if name in found and found[name].partitions < least
     ]

@@ -207,7 +207,7 @@ async def _read(settings: Settings) -> list[bytes | None]:
 async def test_a_broker_that_takes_only_small_records_gets_them_shortened(bootstrap: str, topic_prefix: str) -> None:
     """Alerts lose the largest of their evidence, dead letters the end of their value; none is lost, and none waits."""
     settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
-    limit = {"max.message.bytes": "10000"}
+    limit = {"max.message.bytes": "20000"}
     client = connection.admin(settings.kafka)
     await connection.started(client, settings.kafka)
     try:

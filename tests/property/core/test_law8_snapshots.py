@@ -16,7 +16,7 @@ from geofences.index import FenceIndex
 from geofences.model import Detect, Fence, FenceKind
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
-from telematics.core.snapshot import restore_vehicle
+from telematics.core.snapshot import NewerStateError, parse_vehicle
 from telematics.model import Device, DeviceEvent
 from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
 from tests.support.places import FENCES, INDEX, circle
@@ -177,5 +177,5 @@ def test_a_state_of_another_version_is_refused() -> None:
     engine = MonitorEngine(INDEX, RULE_SET)
     run(engine, list(Truck("T1").send().sent))
     plain = {**engine.snapshot()["vehicles"]["T1"], "v": 99}
-    with pytest.raises(ValueError, match="T1 has version 99"):
-        restore_vehicle("T1", plain)
+    with pytest.raises(NewerStateError, match="it has version 99"):
+        parse_vehicle(plain)

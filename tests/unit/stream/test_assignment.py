@@ -12,10 +12,11 @@ from aiokafka import TopicPartition
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
-from telematics.settings import TopicSettings
+from telematics.settings import Settings
 from telematics.stream.assignment import Assignment
 from telematics.stream.checkpoint import Checkpoint, Outgoing, PartitionLostError, Position
 from telematics.stream.checkpoint import Records as Outgoings
+from telematics.stream.lag import Lag
 from telematics.stream.partition import Partition, State
 from telematics.stream.reader import Records
 from tests.support.worlds import fences
@@ -90,7 +91,7 @@ class Hands:
 
     def _make(self, number: int) -> Partition:
         written = Written()
-        partition = Partition(number, 1, TopicSettings(), cast("Checkpoint", written), Metrics())
+        partition = Partition(number, 1, Settings(), cast("Checkpoint", written), Metrics())
         self.made.append((partition, written))
         return partition
 
@@ -98,7 +99,8 @@ class Hands:
         """Partition 0, assigned and recovered up to an offset."""
         await self.assignment.on_partitions_assigned([PLACE])
         partition = self.assignment.held[0]
-        partition.run_from(MonitorEngine(fences(), RuleSet()), next_offset, next_offset)
+        partition.begin(MonitorEngine(fences(), RuleSet()), Lag())
+        partition.run_from(next_offset, next_offset)
         return partition
 
 
@@ -130,7 +132,8 @@ async def test_a_batch_of_an_older_assignment_is_dropped(*, revoked: bool, assig
         await hands.assignment.on_partitions_revoked([PLACE])
     if assigned:
         await hands.assignment.on_partitions_assigned([PLACE])
-        hands.assignment.held[0].run_from(MonitorEngine(fences(), RuleSet()), 10, 10)
+        hands.assignment.held[0].begin(MonitorEngine(fences(), RuleSet()), Lag())
+        hands.assignment.held[0].run_from(10, 10)
     hands.consumer.sought.clear()
     assert hands.assignment.current(PLACE, ticks(10), fetched_under) is None
     assert hands.consumer.sought == ([(PLACE, 10)] if assigned else [])

@@ -12,9 +12,10 @@ from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
-from telematics.settings import Settings, TopicSettings
+from telematics.settings import Settings
 from telematics.stream import connection
 from telematics.stream.checkpoint import Checkpoint, Position, Records
+from telematics.stream.lag import Lag
 from telematics.stream.member import Member
 from telematics.stream.partition import Partition
 from tests.support.records import Raw
@@ -49,8 +50,9 @@ class Writing:
 
 def _running(number: int) -> tuple[Partition, Writing]:
     writing = Writing()
-    partition = Partition(number, 2, TopicSettings(), cast("Checkpoint", writing), Metrics())
-    partition.run_from(MonitorEngine(FenceIndex(fences().fences), RuleSet()), 0, None)
+    partition = Partition(number, 2, Settings(), cast("Checkpoint", writing), Metrics())
+    partition.begin(MonitorEngine(FenceIndex(fences().fences), RuleSet()), Lag())
+    partition.run_from(0, None)
     return partition, writing
 
 
