@@ -216,7 +216,7 @@ class TripPlan:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """The whole document kept per vehicle on the trips topic; it replaces the one before from `effective_at` on."""
+    """The whole document kept per vehicle on the trips topic; from `effective_at` on it replaces all before it."""
 
     vehicle_id: VehicleId
     effective_at: Instant | None = None

@@ -139,6 +139,7 @@ class MonitorEngine:
         One whose time has passed, or that names none, takes effect at once; that is what is answered.
         """
         if trip.effective_at is None or trip.effective_at <= self.clock:
+            self._trips.take(trip)
             self._set_trip(trip)
             return True
         self._trips.put(trip, trip.effective_at)
@@ -209,7 +210,7 @@ class MonitorEngine:
         for trip in itertools.chain((trip for one in known for trip in one.trips), trips):
             known_at = saved_at.get(trip.vehicle_id, clock)
             if trip.effective_at is None or trip.effective_at <= known_at:
-                self._trips.in_force[trip.vehicle_id] = trip
+                self._trips.take(trip)
             else:
                 self._trips.put(trip, trip.effective_at)
         for one in known:
@@ -268,7 +269,6 @@ class MonitorEngine:
         return max(due, silence.due(self._scope, state))
 
     def _set_trip(self, trip: Trip) -> None:
-        self._trips.in_force[trip.vehicle_id] = trip
         state = self._vehicles.get(trip.vehicle_id)
         if state is None:
             return
