@@ -22,7 +22,9 @@ def dead_letter(refused: Rejected, topic: str, partition: int, most_bytes: int) 
     """What becomes of a record of `topic` that was refused; stamped as it was, where that is a time."""
     record = refused.record
     key, value, headers = to_dead_letter(record, topic, partition, refused.reject, most_bytes)
-    return Outgoing(None if refused.reject.reason is RejectReason.BAD_ARRIVAL else record.timestamp, key, value, headers)
+    return Outgoing(
+        None if refused.reject.reason is RejectReason.BAD_ARRIVAL else record.timestamp, key, value, headers
+    )
 
 
 @dataclass(frozen=True, slots=True)

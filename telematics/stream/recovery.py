@@ -55,7 +55,9 @@ class States:
             self.unreadable.append(Rejected(record, kept))
             self.lost.add(key.decode("utf-8", "replace"))
         elif kept.group != group or (committed is not None and kept.offset > committed):
-            self.lost.add(kept.known.state.vehicle_id)  # what another group knew, or we before our offset was moved back
+            self.lost.add(
+                kept.known.state.vehicle_id
+            )  # what another group knew, or we before our offset was moved back
         else:
             self.known.append(kept.known)
             self.until = max(self.until, kept.offset)
@@ -142,13 +144,17 @@ async def _read_states(settings: Settings, partition: Partition, committed: Posi
             partition.progress = f"state record {records[-1].offset + 1} of {end}"
     states = States()
     # Where partitions were added, vehicles have moved to others.
-    ours = [(key, record) for key, record in last.items() if partition_of(key, partition.partitions) == partition.number]
+    ours = [
+        (key, record) for key, record in last.items() if partition_of(key, partition.partitions) == partition.number
+    ]
     for i, (key, record) in enumerate(ours):
         try:
             states.take(key, record, settings.kafka.group, None if committed is None else committed.offset)
         except NewerStateError as error:
             what = f"{settings.topics.states}, partition {partition.number}, offset {record.offset}"
-            msg = f"{what}: a later version of this program wrote the state of {key.decode()}: {error}; run that version"
+            msg = (
+                f"{what}: a later version of this program wrote the state of {key.decode()}: {error}; run that version"
+            )
             raise UserError(msg) from error
         if i % _AT_ONCE == 0:
             partition.progress = f"state {i + 1} of {len(ours)} vehicles"
@@ -188,9 +194,7 @@ async def plan_for(
     return Plan(min(window, restart.replay_from), end, offset, restart.truncated)
 
 
-async def _replay(
-    settings: Settings, partition: Partition, reader: TopicReader, states: States, plan: Plan
-) -> None:
+async def _replay(settings: Settings, partition: Partition, reader: TopicReader, states: States, plan: Plan) -> None:
     reader.seek({partition.number: plan.start.offset})
     async for _, records in reader.until({partition.number: plan.end}):
         for first in range(0, len(records), settings.max_batch):

@@ -52,7 +52,8 @@ def _records(
     def encode(most_bytes: int) -> Mapping[TopicPartition, Sequence[Outgoing]]:
         return {
             TopicPartition(settings.topics.alerts, PARTITION): [
-                Outgoing(alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert, most_bytes)) for alert in alerts
+                Outgoing(alert.raised_at, alert.vehicle_id.encode(), encode_alert(alert, most_bytes))
+                for alert in alerts
             ],
             TopicPartition(settings.topics.deadletters, PARTITION): [
                 dead_letter(letter, settings.topics.pings, PARTITION, most_bytes) for letter in refused

@@ -14,6 +14,7 @@ from telematics.errors import UserError
 from telematics.metrics import Metrics
 from telematics.model import Ping
 from telematics.stream import connection, topics
+from telematics.stream.checkpoint import Checkpoint, Outgoing, Position
 from telematics.stream.reader import open_reader
 from telematics.stream.service import Monitor
 from telematics.stream.topics import Profile
@@ -93,7 +94,7 @@ async def test_two_members_share_the_partitions(bootstrap: str, topic_prefix: st
 
 
 async def test_a_short_window_marks_what_it_cannot_know(bootstrap: str, topic_prefix: str) -> None:
-    """An episode already true where the rebuild window begins is counted, and raises and clears nothing again."""
+    """Without snapshots, an episode already true where the window begins is counted, and raises and clears nothing."""
     settings = await simulated_topics(bootstrap, topic_prefix, 1, rebuild_window_s=60.0)
     track = stories.Track("parked-in-the-yard", metres=-2_000)
     track.drive(120, 60).stand(600)
@@ -106,6 +107,15 @@ async def test_a_short_window_marks_what_it_cannot_know(bootstrap: str, topic_pr
     said = {(alert.rule, alert.event.value) for alert in await all_alerts(settings)}
     assert said == {("geofence_enter", "raised"), ("geofence_dwell", "raised")}
     await write(settings, whole[len(before) :])
+    place, states = TopicPartition(settings.topics.pings, 0), TopicPartition(settings.topics.states, 0)
+    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka.bootstrap))
+    committed = await checkpoint.open()
+    assert committed is not None
+    gone = [Outgoing(None, track.vehicle_id.encode(), None)]
+    # As a tool leaves it that sets offsets: no metadata.
+    await checkpoint.write(lambda _: {states: gone}, committed.offset, Position(committed.offset - 1))
+    await checkpoint.write(lambda _: {}, committed.offset - 1, Position(committed.offset))
+    await checkpoint.close()
     async with running(settings, fences()) as monitor:
         await monitor.until_caught_up()
         assert monitor.count("telematics_rebuild_truncated_total") >= 1

@@ -86,7 +86,9 @@ class Owner:
         committed = self.durable.position
         states = States()
         for key, record in self.durable.states.items():
-            states.take(key, cast("Record", record), SETTINGS.kafka.group, None if committed is None else committed.offset)
+            states.take(
+                key, cast("Record", record), SETTINGS.kafka.group, None if committed is None else committed.offset
+            )
         assert not states.unreadable
         assert not states.lost
         plan = await plan_for(SETTINGS, cast("Any", None), partition, committed, states, 0)
