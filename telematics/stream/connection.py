@@ -16,6 +16,8 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
 
@@ -65,6 +67,9 @@ def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
 
 def group_consumer(settings: Settings) -> AIOKafkaConsumer:
     """The monitor's member of the group: commits by hand, and asks rather than guesses when an offset is gone."""
+    # Partitions stay where they are if they can, for their state is there. aiokafka keeps what a member had on the class
+    # of its assignor: each consumer needs one of its own. The other is what members of a version before speak.
+    sticky = type("Sticky", (StickyPartitionAssignor,), {})
     session_ms = round(settings.kafka.session_timeout_s * 1000)
     return AIOKafkaConsumer(
         **client_options(settings.kafka),
@@ -72,6 +77,7 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
+        partition_assignment_strategy=(sticky, RoundRobinPartitionAssignor),
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=session_ms // _HEARTBEATS_A_SESSION,
     )

@@ -2,11 +2,12 @@
 
 How a ping becomes an alert, in order:
 
-1. A partition is assigned: its state is rebuilt while it is paused (`recovery`), after the trips have been read.
+1. A partition is assigned: while it is paused its vehicles are taken up from their snapshots, after the trips have been
+   read, and what came after those is judged again in silence (`recovery`, `ledger`).
 2. A batch is fetched (`member`); if it is stale it is dropped and fetched again (`assignment`).
 3. Its bytes are decoded and the engine judges it (`partition`).
-4. When something is to be announced, or a second has passed, alerts and dead letters are written and confirmed,
-   and only then the offset is committed (`checkpoint`).
+4. When something is to be announced, or a second has passed, alerts, dead letters, snapshots and the offset are committed
+   in one transaction (`checkpoint`).
 """
 
 from __future__ import annotations

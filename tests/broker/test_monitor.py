@@ -93,6 +93,41 @@ async def test_two_members_share_the_partitions(bootstrap: str, topic_prefix: st
     assert encoded(await all_alerts(settings)) == scene.expected
 
 
+async def test_partitions_that_stay_keep_their_engine(bootstrap: str, topic_prefix: str) -> None:
+    """A member joins and leaves: what the first one keeps meanwhile is not built again, and only what moves moves."""
+    settings = await simulated_topics(bootstrap, topic_prefix, 4)
+    log = as_log(stories.fleet(28), 4)
+    await write(settings, log[: len(log) // 2])
+    async with running(settings, fences()) as first:
+        await first.until_caught_up()
+        before = _engines(first.monitor)
+        assert len(before) == 4
+        async with running(settings, fences()) as second:
+
+            async def shared() -> bool:
+                held = [sum(name.startswith("partition") for name in m.checks()) for m in (first, second)]
+                return held == [2, 2] and all(c.ok for m in (first, second) for c in m.checks().values())
+
+            await eventually(shared, "each has two")
+            during = _engines(first.monitor)
+            assert {number: before[number] for number in during} == during
+            await write(settings, log[len(log) // 2 :])
+            await second.until_caught_up()
+
+        async def back() -> bool:
+            return len(_engines(first.monitor)) == 4 and all(check.ok for check in first.checks().values())
+
+        await eventually(back, "the first has all again")
+        after = _engines(first.monitor)
+        assert {number: after[number] for number in during} == during
+    assert encoded(await all_alerts(settings)) == encoded(judge(log, 4, fences(), RuleSet()))
+
+
+def _engines(monitor: Monitor) -> dict[int, object]:
+    assert monitor._member is not None
+    return {number: partition.engine for number, partition in monitor._member.assignment.held.items()}
+
+
 async def test_a_short_window_marks_what_it_cannot_know(bootstrap: str, topic_prefix: str) -> None:
     """Without snapshots, an episode already true where the window begins is counted, and raises and clears nothing."""
     settings = await simulated_topics(bootstrap, topic_prefix, 1, rebuild_window_s=60.0)
