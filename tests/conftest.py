@@ -33,10 +33,10 @@ def topic_prefix() -> str:
 
 
 @pytest.fixture
-def own_broker() -> Iterator[Callable[[], LocalBroker]]:
-    """Call it for a started broker of this test's alone, to `kill()` and `start()` at will."""
+def own_broker() -> Iterator[Callable[..., LocalBroker]]:
+    """Call it, with `nodes=3` for a cluster, for a broker of this test's alone, to `kill()` and `start()` at will."""
     with ExitStack() as running:
-        yield lambda: running.enter_context(LocalBroker.temporary())
+        yield lambda nodes=1: running.enter_context(LocalBroker.temporary(nodes=nodes))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,22 +24,29 @@ Folder = Annotated[
 
 @app.command()
 def run(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 9092,
+    nodes: Annotated[
+        Literal["1", "3"],
+        typer.Option(help="One node, or three with three copies of everything, which live on without one of them."),
+    ] = "1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65533, help="Port on 127.0.0.1; three nodes take the two after it as well.")
+    ] = 9092,
     folder: Folder = None,
     json: Json = False,
 ) -> None:
     """Start the broker and stay until Ctrl-C, SIGTERM or `telematics broker stop`; its data are kept."""
     from telematics.stream.local.broker import LocalBroker
 
-    with contextlib.suppress(KeyboardInterrupt), LocalBroker.kept(port=port, folder=folder) as broker:
+    broker = LocalBroker.kept(port=port, nodes=3 if nodes == "3" else 1, folder=folder)
+    with contextlib.suppress(KeyboardInterrupt), broker:
         if json:
-            as_json_line({"bootstrap": broker.bootstrap, "folder": str(broker.folder), "java_pid": broker.java_pid})
+            as_json_line({"bootstrap": broker.bootstrap, "folder": str(broker.folder), "java_pids": broker.java_pids})
         else:
             line(f"Kafka is ready at {broker.bootstrap}; its data are in {broker.folder}")
             note("Ctrl-C ends it")
         problem = broker.wait()
         if problem:
-            note(problem)
+            note(f"error: {problem}")
             raise typer.Exit(EXIT_PROBLEMS)
 
 
@@ -61,17 +68,23 @@ def stop(folder: Folder = None, json: Json = False) -> None:
 
 @app.command()
 def status(folder: Folder = None, json: Json = False) -> None:
-    """Say whether the broker runs, and where. Exit code 1 when it does not."""
+    """Say whether the broker runs, where, and which of its nodes are down. Exit code 1 when it is not ready."""
     from telematics.stream.local import kept
     from telematics.stream.local.folders import kept_folder
 
     where = folder or kept_folder()
     found = kept.running(where)
+    ready = found is not None and found.ready
     if json:
-        as_json({"running": found is not None, **(asdict(found) if found else {"folder": str(where)})})
-    elif found:
-        line(f"running at {found.bootstrap}, process {found.java_pid}, data in {found.folder}")
-    else:
+        as_json({"running": ready, **(asdict(found) if found else {"folder": str(where)})})
+    elif found is None:
         line(f"not running; 'telematics broker run' starts one with its data in {where}")
-    if found is None:
+    elif not ready:
+        line(f"starting at {found.bootstrap}, data in {found.folder}")
+    else:
+        processes = ", ".join(f"{pid} (node {number})" for number, pid in found.java_pids.items())
+        line(f"running at {found.bootstrap}, process {processes}, data in {found.folder}")
+        for number in found.down:
+            note(f"node {number} is down; its log is in {found.folder}/node-{number}, stop and run have it back")
+    if not ready:
         raise typer.Exit(EXIT_PROBLEMS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from telematics.stream.local.errors import LocalBrokerError
 
-# The jars take 44 MB; a fresh broker's sparse index files and first segments stay below 100 MB.
+# The jars take 44 MB; a fresh node's sparse index files and first segments stay below 100 MB.
 NEEDED_BYTES = 300_000_000
 
 
@@ -39,17 +39,18 @@ def usable(folder: Path, *, needed_bytes: int = NEEDED_BYTES) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder, error) from error
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise LocalBrokerError(
             f"{folder} has {free / 1e6:.0f} MB free and the local Kafka needs {needed_bytes / 1e6:.0f} MB;"
-            " free some space or point TELEMATICS_LOCAL_DIR at another disk"
+            " free some space, or give it another disk (--folder or TELEMATICS_LOCAL_DIR; TMPDIR for temporary brokers)"
         )
     return folder
 
 
-def _unusable(folder: Path, error: OSError) -> LocalBrokerError:
+def unusable(place: Path | str, error: OSError) -> LocalBrokerError:
+    """What the system refused at a file or folder of the local Kafka, and what would do."""
     reason = {
         errno.EACCES: "it may not be written to",
         errno.EPERM: "it may not be written to",
@@ -60,6 +61,6 @@ def _unusable(folder: Path, error: OSError) -> LocalBrokerError:
         errno.EEXIST: "it is a file, not a folder",
     }.get(error.errno or 0, error.strerror or str(error))
     return LocalBrokerError(
-        f"the local Kafka cannot use the folder {folder}: {reason};"
-        " set TELEMATICS_LOCAL_DIR (or TMPDIR, for temporary brokers) to a folder you can write to"
+        f"the local Kafka cannot use {place}: {reason}; give it a folder you can write to (--folder or"
+        " TELEMATICS_LOCAL_DIR; TMPDIR for temporary brokers)"
     )

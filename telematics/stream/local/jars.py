@@ -9,6 +9,7 @@ that alone. Kafka runs from the class path, so the jars stay where the download 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from telematics.stream.local.errors import LocalBrokerError
-from telematics.stream.local.folders import usable
+from telematics.stream.local.folders import unusable, usable
 
 if TYPE_CHECKING:
     from jgo.env import LockFile
@@ -114,9 +115,13 @@ def _download(missing: list[tuple[Artifact, str]], repository: Path) -> None:
         try:
             path = artifact.resolve()
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
+            reason = _root(error)
+            if isinstance(reason, OSError) and reason.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise unusable(repository, reason) from error
             raise LocalBrokerError(
-                f"could not download {artifact.filename}: {_first_line(error)}. The first start of the local Kafka"
-                " needs the network, later ones do not; or name a Kafka of yours with BOOTSTRAP=host:port"
+                f"could not download {artifact.filename}: {_first_line(reason)}. The first start of the local Kafka"
+                " needs the network (HTTPS_PROXY is heeded), later ones do not; or name a Kafka of yours with"
+                " BOOTSTRAP=host:port"
             ) from error
         found = _sha256(path)
         if found != sha256:
@@ -130,6 +135,13 @@ def _download(missing: list[tuple[Artifact, str]], repository: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _root(error: BaseException) -> BaseException:
+    """What began it: requests tells a refused connection as three errors, one inside the other."""
+    while deeper := error.__cause__ or error.__context__:
+        error = deeper
+    return error
 
 
 def _first_line(error: BaseException) -> str:

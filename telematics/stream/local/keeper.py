@@ -1,38 +1,41 @@
 """The process between a program and its local Kafka: whatever becomes of the program, nothing stays behind.
 
 The keeper's standard input is a pipe whose other end only the parent holds. Commands come in by it, one a line,
-and its end is the command to end: a parent that was killed with -9 has closed it too. So the JVM, the ports and
+and its end is the command to end: a parent that was killed with -9 has closed it too. So the JVMs, the ports and
 a temporary folder are always the keeper's to take away, and the keeper always lives to do it. It runs in a session
 of its own, so that a Ctrl-C meant for the parent does not reach the JVM first.
 
-    start   start the node, on the same data and ports each time; answered when it is ready
-    kill    end the JVM as a power cut would; the data stays, for the next `start`
-    (end)   end the JVM, remove a temporary folder, exit
+    start [N …]   start these nodes, or all that are down, on the same data and ports each time; answered when
+                  they are ready
+    kill [N …]    end these nodes' JVMs, or all, as a power cut would; the data stay, for the next `start`
+    (end)         end the JVMs, remove a temporary folder, exit
 
-Each answer is one line of JSON on standard output. When the JVM ends unasked, the keeper says so and ends too.
+Each answer is one line of JSON on standard output. A JVM that ends unasked is named on standard error, and the other
+nodes go on; when too few are left to decide anything, the keeper says so as its last answer and ends too.
 Nothing of Kafka's clients is imported here: it starts quickly and outlives a parent at the cost of 15 MB.
 """
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
 from telematics.stream.local import node
 from telematics.stream.local.errors import LocalBrokerError
-from telematics.stream.local.folders import usable
+from telematics.stream.local.folders import NEEDED_BYTES, unusable, usable
+from telematics.stream.local.jvm import Jvm
 
 # Two cores that were busy with ten other things have needed 60 s; idle ones need 4.
 START_DEADLINE_S = 180.0
@@ -43,18 +46,22 @@ _POLL_S = 0.1
 LOCK = "keeper.lock"
 STATE = "broker.json"
 
+# What the folder of a kept broker holds, by its number of nodes: one node's things lie in it directly.
+_HOLDS = {1: "data", 3: "node-1"}
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the parent wants kept.
 
-    `folder` None asks for a temporary one, and a JVM that is killed rather than stopped at the end: nobody will
-    read its data again. `port` None asks for any free one. `quick` starts in half the time and has less to give
-    under load.
+    `folder` None asks for a temporary one, and JVMs that are killed rather than stopped at the end: nobody will
+    read their data again. `port` is the first node's, the others take those after it; None asks for any free ones.
+    `quick` starts in half the time and has less to give under load.
     """
 
     java: str
     class_path: list[str]
+    nodes: int = 1
     folder: str | None = None
     port: int | None = None
     quick: bool = True
@@ -95,7 +102,7 @@ class Parent:
 
 
 class Keeper:
-    """One node: its folder, its ports and, while it runs, its JVM."""
+    """The nodes: their folder, their ports and, while they run, their JVMs."""
 
     def __init__(self, order: Order, parent: Parent) -> None:
         self._order = order
@@ -103,130 +110,156 @@ class Keeper:
         self._temporary = order.folder is None
         self._folder = Path(order.folder or tempfile.mkdtemp(prefix="telematics-kafka-"))
         self._lock: IO[str] | None = None
-        self._port = 0
-        self._jvm: subprocess.Popen[bytes] | None = None
+        self._jvms: list[Jvm] = []
 
     def serve(self) -> None:
-        """Do what the parent says until it is gone or the JVM ends unasked."""
+        """Do what the parent says until it is gone or too many JVMs have ended unasked."""
         self._prepare()
         while True:
-            command = self._parent.command(_POLL_S * 5)
+            command, *numbers = (self._parent.command(_POLL_S * 5) or "look").split()
+            self._look_after()
+            named = [jvm for jvm in self._jvms if not numbers or str(jvm.node.number) in numbers]
             if command == "start":
-                self._start()
+                self._start([jvm for jvm in named if jvm.pid is None])
+                self._parent.answer(**self._state())
             elif command == "kill":
-                self._end_jvm(signal.SIGKILL)
-                self._parent.answer(killed=True)
-            elif self._jvm is not None and self._jvm.poll() is not None:
-                raise LocalBrokerError(self._last_words("ended"))
+                self._end_jvms(named, signal.SIGKILL)
+                self._write_state()
+                self._parent.answer(**self._state())
 
     def close(self) -> None:
-        """End the JVM and leave nothing that was not asked to be kept."""
-        self._end_jvm(signal.SIGKILL if self._temporary else signal.SIGTERM)
+        """End the JVMs and leave nothing that was not asked to be kept."""
+        if self._lock is not None:
+            (self._folder / STATE).unlink(missing_ok=True)
+            self._end_jvms(self._jvms, signal.SIGKILL if self._temporary else signal.SIGTERM)
+            self._lock.close()
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
-        else:
-            (self._folder / STATE).unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
 
     def _prepare(self) -> None:
-        usable(self._folder)
-        lock = (self._folder / LOCK).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            # Not ours to tidy up.
-            raise AlreadyKeptError(self._folder) from error
-        self._lock = lock
-        # Native libraries that a killed JVM unpacked, and what an earlier node said.
-        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
-        (self._folder / "tmp").mkdir()
-        (self._folder / "server.log").write_bytes(b"")
-        if self._order.port is not None:
-            node.require_free(self._order.port)
-        self._port = self._order.port or node.free_port()
-        properties = node.properties(self._folder, self._port, node.free_port())
-        (self._folder / "server.properties").write_text(properties, encoding="utf-8")
+        self._require_ours()
+        usable(self._folder, needed_bytes=self._order.nodes * NEEDED_BYTES)
+        self._take_lock()
+        cluster = node.nodes(self._order.nodes, self._order.port)
+        self._jvms = [
+            Jvm(self._order.java, self._order.class_path, each, self._node_folder(each.number), quick=self._order.quick)
+            for each in cluster
+        ]
+        for jvm in self._jvms:
+            jvm.require_own_data()
+        node.require_free([each.port for each in cluster])
+        for jvm in self._jvms:
+            jvm.prepare(node.properties(jvm.folder, jvm.node, cluster))
+        self._write_state()
 
-    def _start(self) -> None:
-        if not (self._folder / "data" / "meta.properties").exists():
-            self._format()
-        node.require_free(self._port)
-        self._jvm = self._java(node.SERVER, self._properties, quick=self._order.quick)
-        deadline = time.monotonic() + START_DEADLINE_S
-        while not node.is_ready(self._port):
-            self._parent.command(_POLL_S)
-            if self._jvm.poll() is not None:
-                raise LocalBrokerError(self._last_words("did not start"))
-            if time.monotonic() > deadline:
-                raise LocalBrokerError(self._last_words(f"was not ready after {START_DEADLINE_S:.0f} s"))
-        started = {
-            "bootstrap": f"{node.HOST}:{self._port}",
-            "folder": str(self._folder),
-            "keeper_pid": os.getpid(),
-            "java_pid": self._jvm.pid,
-        }
-        if not self._temporary:
-            (self._folder / STATE).write_text(json.dumps(started), encoding="utf-8")
-        self._parent.answer(**started)
+    def _node_folder(self, number: int) -> Path:
+        return self._folder if self._order.nodes == 1 else self._folder / f"node-{number}"
 
-    @property
-    def _properties(self) -> str:
-        return str(self._folder / "server.properties")
-
-    def _java(self, main_class: str, *arguments: str, quick: bool) -> subprocess.Popen[bytes]:
-        options = node.java_arguments(self._folder, [Path(jar) for jar in self._order.class_path], quick=quick)
-        with (self._folder / "server.log").open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - the Java and jars that find_java and class_path vouch for
-                [self._order.java, *options, main_class, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder,
-                preexec_fn=_die_with_keeper,  # noqa: PLW1509 - the keeper has no threads
+    def _require_ours(self) -> None:
+        """Raises LocalBrokerError when the folder holds what no keeper of as many nodes has put there."""
+        if self._folder.is_dir() and not (self._folder / LOCK).exists():
+            strange = next((path.name for path in self._folder.iterdir()), None)
+            if strange:
+                raise LocalBrokerError(
+                    f"{self._folder} holds other things ({strange}) and no local Kafka; give it a folder of its own"
+                )
+        asked, other = (1, 3) if self._order.nodes == 1 else (3, 1)
+        if (self._folder / _HOLDS[other]).exists():
+            raise LocalBrokerError(
+                f"{self._folder} keeps a local Kafka with --nodes {other} and cannot be run with --nodes {asked};"
+                f" say --nodes {other}, or start in another folder with --folder; nothing was changed"
             )
 
-    def _format(self) -> None:
-        self._jvm = self._java(node.FORMAT, "format", "-t", node.CLUSTER_ID, "-c", self._properties, quick=True)
-        while self._jvm.poll() is None:
+    def _take_lock(self) -> None:
+        """Hold the folder for as long as we live; a former keeper that is ending has its time to do so."""
+        lock = (self._folder / LOCK).open("w")
+        deadline = time.monotonic() + STOP_DEADLINE_S
+        while self._lock is None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                # A keeper removes its state before it begins to end.
+                if (self._folder / STATE).exists() or time.monotonic() > deadline:
+                    lock.close()
+                    raise LocalBrokerError(
+                        f"a local Kafka is running in {self._folder} already; see `telematics broker status`,"
+                        " or end it with `telematics broker stop`"
+                    ) from error
+                self._parent.command(_POLL_S)
+            else:
+                self._lock = lock
+        # Left by a keeper that was killed: its process ids are somebody else's by now.
+        (self._folder / STATE).unlink(missing_ok=True)
+
+    def _start(self, starting: list[Jvm]) -> None:
+        """Start these nodes, all at once, and wait until each knows all of them as live."""
+        node.require_free([jvm.node.port for jvm in starting])
+        up = sum(jvm.pid is not None or jvm in starting for jvm in self._jvms)
+        if not self._is_majority(up):
+            raise LocalBrokerError(
+                f"{up} of {len(self._jvms)} nodes cannot work: a majority must run; start more of them at once"
+            )
+        numbers = {jvm.node.number for jvm in starting}
+        fresh = [jvm for jvm in starting if not jvm.is_formatted()]
+        for jvm in fresh:
+            jvm.format()
+        self._wait_until(lambda jvm: jvm.ended() == 0, fresh, "could not prepare its data folder")
+        for jvm in starting:
+            jvm.serve()
+        self._wait_until(lambda jvm: node.live_nodes(jvm.node.port) >= numbers, starting, "did not start")
+        self._write_state()
+
+    def _wait_until(self, done: Callable[[Jvm], bool], waiting: list[Jvm], failure: str) -> None:
+        deadline = time.monotonic() + START_DEADLINE_S
+        while waiting := [jvm for jvm in waiting if not done(jvm)]:
             self._parent.command(_POLL_S)
-        if self._jvm.returncode != 0:
-            raise LocalBrokerError(self._last_words("could not prepare its data folder"))
+            for jvm in waiting:
+                if jvm.ended() is not None and not done(jvm):
+                    raise LocalBrokerError(self._last_words(jvm, failure))
+                if time.monotonic() > deadline:
+                    raise LocalBrokerError(self._last_words(jvm, f"was not ready after {START_DEADLINE_S:.0f} s"))
 
-    def _end_jvm(self, how: signal.Signals) -> None:
-        if self._jvm is None:
-            return
-        self._jvm.send_signal(how)
-        try:
-            self._jvm.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            self._jvm.kill()
-            self._jvm.wait()
-        self._jvm = None
+    def _look_after(self) -> None:
+        """Name the JVMs that ended unasked. Raises LocalBrokerError when those left are no majority."""
+        for jvm in self._jvms:
+            if jvm.ended() is None:
+                continue
+            said = self._last_words(jvm, "ended")
+            jvm.end(0)
+            if not self._is_majority(sum(jvm.pid is not None for jvm in self._jvms)):
+                raise LocalBrokerError(said)
+            with suppress(OSError):  # on a full disk others will end as well, and the last of them says why
+                self._write_state()
+            sys.stderr.write(f"{said}\nthe other nodes go on without it\n")
 
-    def _last_words(self, what: str) -> str:
-        log = self._folder / "server.log"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-        where = "" if self._temporary else f" (all of it in {log})"
-        return "\n  ".join([f"the local Kafka {what}; the end of its log{where}:", *lines])
+    def _is_majority(self, count: int) -> bool:
+        return 2 * count > len(self._jvms)
 
+    def _end_jvms(self, jvms: list[Jvm], how: signal.Signals) -> None:
+        for jvm in jvms:
+            jvm.signal(how)
+        deadline = time.monotonic() + STOP_DEADLINE_S
+        for jvm in jvms:
+            jvm.end(max(deadline - time.monotonic(), 0))
 
-class AlreadyKeptError(LocalBrokerError):
-    """Another keeper has this folder."""
+    def _write_state(self) -> None:
+        """Tell other processes who we are and which nodes run; none while they start."""
+        new = self._folder / (STATE + ".new")
+        new.write_text(json.dumps(self._state()), encoding="utf-8")
+        new.replace(self._folder / STATE)
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"a local Kafka is running in {folder} already; see `telematics broker status`,"
-            " or end it with `telematics broker stop`"
-        )
+    def _state(self) -> dict[str, object]:
+        return {
+            "nodes": len(self._jvms),
+            "bootstrap": ",".join(f"{node.HOST}:{jvm.node.port}" for jvm in self._jvms),
+            "folder": str(self._folder),
+            "keeper_pid": os.getpid(),
+            "java_pids": {jvm.node.number: jvm.pid for jvm in self._jvms if jvm.pid is not None},
+        }
 
-
-def _die_with_keeper() -> None:
-    """On Linux the JVM is also killed when its keeper is: the one end that no keeper can tidy up after."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    def _last_words(self, jvm: Jvm, what: str) -> str:
+        which = "" if len(self._jvms) == 1 else f" (node {jvm.node.number} of {len(self._jvms)})"
+        return f"the local Kafka{which} {what}: {jvm.why()}"
 
 
 def _end(_signal: int, _frame: object) -> None:
@@ -235,21 +268,21 @@ def _end(_signal: int, _frame: object) -> None:
 
 def main() -> int:
     """Keep the node that the first argument orders, until the parent is gone. 0, or 1 when it could not be kept."""
+    order = Order(**json.loads(sys.argv[1]))
     parent = Parent(sys.stdin.fileno())
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _end)
     keeper: Keeper | None = None
     try:
-        keeper = Keeper(Order(**json.loads(sys.argv[1])), parent)
+        keeper = Keeper(order, parent)
         keeper.serve()
     except EOFError:
         return 0
-    except AlreadyKeptError as error:
-        keeper = None
+    except LocalBrokerError as error:
         parent.answer(error=str(error))
         return 1
-    except (LocalBrokerError, OSError) as error:
-        parent.answer(error=str(error))
+    except OSError as error:
+        parent.answer(error=str(unusable(error.filename or order.folder or "the folder for temporary files", error)))
         return 1
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):

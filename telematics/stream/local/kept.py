@@ -16,17 +16,28 @@ from telematics.stream.local.keeper import LOCK, STATE
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A kept broker that runs: where clients reach it, where its data are, and its processes."""
+class Kept:
+    """A kept broker: where clients reach it, where its data are, and its processes."""
 
+    nodes: int
     bootstrap: str
     folder: str
     keeper_pid: int
-    java_pid: int
+    java_pids: dict[int, int]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it runs, and is not still starting."""
+        return bool(self.java_pids)
+
+    @property
+    def down(self) -> list[int]:
+        """The nodes whose process ended; the others go on."""
+        return [number for number in range(1, self.nodes + 1) if number not in self.java_pids]
 
 
-def running(folder: Path) -> Running | None:
-    """The broker kept in `folder`, or None when none runs or it is still starting.
+def running(folder: Path) -> Kept | None:
+    """The broker kept in `folder`, also while it starts; None when none runs.
 
     Asked of the keeper's lock, which the system lets go however the keeper ends; a pid in a file could by now be
     somebody else's.
@@ -35,9 +46,10 @@ def running(folder: Path) -> Running | None:
         if lock is None or _free(lock):
             return None
         try:
-            return Running(**json.loads((folder / STATE).read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError):
-            return None
+            state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None  # it is just coming, or going
+    return Kept(**{**state, "java_pids": {int(number): pid for number, pid in state["java_pids"].items()}})
 
 
 def stop(folder: Path) -> bool:

@@ -1,10 +1,12 @@
-"""One KRaft node of Apache Kafka on loopback: its configuration, its command lines, and when it is ready."""
+"""KRaft nodes of Apache Kafka on loopback: their ports, their configuration, their command lines, which are live."""
 
 from __future__ import annotations
 
 import random
 import socket
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from telematics.stream.local.errors import LocalBrokerError
@@ -17,20 +19,52 @@ LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _PORTS = range(20_000, 32_000)
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node, broker and controller in one: its number in the cluster, from 1, and the ports it listens on."""
+
+    number: int
+    port: int
+    controller_port: int
+
+
+def nodes(count: int, first_port: int | None) -> list[Node]:
+    """The nodes of a cluster: brokers on `first_port` and the ports after it, or on any free ones when None."""
+    drawn = free_ports(2 * count, but=range(first_port, first_port + count) if first_port else ())
+    ports = range(first_port, first_port + count) if first_port else drawn[count:]
+    return [
+        Node(number, port, controller_port)
+        for number, (port, controller_port) in enumerate(zip(ports, drawn[:count], strict=True), start=1)
+    ]
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int, but: Sequence[int] = ()) -> list[int]:
+    """As many ports of loopback, all different, that nobody listens on and that are not among `but`."""
+    found: list[int] = []
     for port in random.sample(_PORTS, 100):
-        if _can_listen(port):
-            return port
-    raise LocalBrokerError(f"no free port on {HOST} between {_PORTS.start} and {_PORTS.stop - 1}")
+        if len(found) == count:
+            break
+        if port not in but and _can_listen(port):
+            found.append(port)
+    if len(found) < count:
+        raise LocalBrokerError(f"no {count} free ports on {HOST} between {_PORTS.start} and {_PORTS.stop - 1}")
+    return found
 
 
-def require_free(port: int) -> None:
-    """Raises LocalBrokerError when somebody listens on `port` already."""
-    if not _can_listen(port):
-        raise LocalBrokerError(
-            f"port {port} on {HOST} is in use; stop what listens there, or give the local Kafka another with --port"
-        )
+def require_free(ports: Sequence[int]) -> None:
+    """Raises LocalBrokerError when somebody listens on one of `ports` already."""
+    for port in ports:
+        if not _can_listen(port):
+            others = f" and {len(ports)} nodes need {ports[0]} to {ports[-1]}" if len(ports) > 1 else ""
+            raise LocalBrokerError(
+                f"port {port} on {HOST} is in use{others};"
+                " stop what listens there, or give the local Kafka another with --port"
+            )
 
 
 def _can_listen(port: int) -> bool:
@@ -44,28 +78,33 @@ def _can_listen(port: int) -> bool:
     return True
 
 
-def properties(folder: Path, port: int, controller_port: int) -> str:
-    """The text of `server.properties` for a node with its data in `folder`/data."""
+def properties(folder: Path, node: Node, cluster: Sequence[Node]) -> str:
+    """The text of `server.properties` for `node`, one of `cluster`, with its data in `folder`/data."""
+    # As in production: three copies of everything, and what two of them have is confirmed. One node has one copy.
+    copies = min(len(cluster), 3)
+    enough_copies = max(copies - 1, 1)
     values: dict[str, str | int] = {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "node.id": node.number,
+        "controller.quorum.voters": ",".join(f"{each.number}@{HOST}:{each.controller_port}" for each in cluster),
+        "listeners": f"PLAINTEXT://{HOST}:{node.port},CONTROLLER://{HOST}:{node.controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{node.port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(folder / "data"),
         # A name mistyped is an error, not a new topic with the wrong profile.
         "auto.create.topics.enable": "false",
-        # One node holds every replica; a handful of partitions is plenty and is made quickly.
-        "offsets.topic.replication.factor": 1,
+        "default.replication.factor": copies,
+        "min.insync.replicas": enough_copies,
+        # A handful of partitions is plenty and is made quickly.
+        "offsets.topic.replication.factor": copies,
         "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": enough_copies,
         "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": enough_copies,
         # Groups start at once, and members that were killed are given up quickly where a client asks for it.
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
@@ -112,22 +151,29 @@ CLUSTER_ID = "telematics-local-kafka"
 _METADATA = 3
 
 
-def is_ready(port: int) -> bool:
-    """Whether a broker answers on `port` and counts itself among the live ones.
+def live_nodes(port: int) -> set[int]:
+    """The numbers of the live nodes of the cluster, as the broker on `port` knows them; empty when it does not answer.
 
     Asked in Kafka's own protocol (a Metadata request, version 0, for all topics) rather than by connecting: the
     port accepts before the broker is let into its cluster, and a client that comes in between is told that there
-    are no brokers.
+    are no brokers, or only the others.
     """
     version, correlation_id, all_topics = 0, 1, 0
     client_id = b"\x00\x05local"
     request = struct.pack(">hhi", _METADATA, version, correlation_id) + client_id + struct.pack(">i", all_topics)
+    live = set()
     try:
         with socket.create_connection((HOST, port), timeout=2) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
             answer = connection.makefile("rb")
-            (size,) = struct.unpack(">i", answer.read(4))
-            answered, brokers = struct.unpack(">ii", answer.read(size)[:8])
+            answer.read(4)  # its size
+            answered, brokers = struct.unpack(">ii", answer.read(8))
+            if answered != correlation_id:
+                return set()
+            for _ in range(brokers):
+                number, host_bytes = struct.unpack(">ih", answer.read(6))
+                answer.read(host_bytes + 4)  # the host, and its port
+                live.add(number)
     except (OSError, struct.error):
-        return False
-    return bool(answered == correlation_id and brokers > 0)
+        return set()
+    return live

@@ -43,6 +43,7 @@ from tests.unit.cli.conftest import Run
         ("topics dump --out x --until soon", "--until"),
         ("topics dump --out /nowhere/x", "/nowhere/x: cannot be written"),
         ("broker run --port 0", "--port"),
+        ("broker run --nodes 2", "--nodes"),
         ("doctor nonsense", "nonsense"),
     ],
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from telematics.stream.local.errors import LocalBrokerError
 from telematics.stream.local.folders import local_dir, usable
+from tests.support.local import read_only_folder
 
 
 @pytest.mark.parametrize(
@@ -29,14 +28,6 @@ def test_the_user_s_folder(environment: dict[str, str], expected: str, monkeypat
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert local_dir() == Path(expected)
-
-
-def read_only_folder(tmp_path: Path) -> Path:
-    """A folder that this user, who may be root, cannot write to."""
-    if os.geteuid() == 0:
-        return Path("/sys" if sys.platform == "linux" else "/System") / "telematics"
-    tmp_path.chmod(0o555)
-    return tmp_path / "telematics"
 
 
 def test_a_read_only_folder_is_named(tmp_path: Path) -> None:

@@ -89,7 +89,9 @@ def test_another_jar_is_refused(tmp_path: Path, lock: Path) -> None:
 
 def test_without_a_network_the_first_start_says_so(tmp_path: Path, lock: Path) -> None:
     """No network at the first start is named as what it is, with the way around it."""
-    with pytest.raises(LocalBrokerError, match=r"could not download thing-1\.0\.jar.*first start.*network.*BOOTSTRAP"):
+    with pytest.raises(
+        LocalBrokerError, match=r"download thing-1\.0\.jar: .*refused\. .*first start.*network.*BOOTSTRAP"
+    ):
         class_path(tmp_path / "mine", lock=lock, remotes={"gone": f"http://127.0.0.1:{free_port()}"})
 
 
