@@ -57,5 +57,11 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
 def _ending(settings: LogSettings, stream: TextIO) -> list[Processor]:
     for_people = settings.format is LogFormat.CONSOLE or (settings.format is LogFormat.AUTO and stream.isatty())
     if for_people:
-        return [structlog.dev.ConsoleRenderer(colors=stream.isatty() and "NO_COLOR" not in os.environ)]
+        # Tracebacks without the values of variables, among which are passwords.
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty() and "NO_COLOR" not in os.environ,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -109,7 +109,9 @@ class KafkaSettings(_Section):
     ssl_certfile: Path | None = Field(
         None, description="PEM file of our own certificate, where the broker asks for one."
     )
-    ssl_keyfile: Path | None = Field(None, description="PEM file of the key of our own certificate.")
+    ssl_keyfile: Path | None = Field(
+        None, description="PEM file of the key of our own certificate, without a password."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import CoordinatorNotAvailableError, IllegalOperation, KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
@@ -117,7 +117,7 @@ class Checkpoint:
                         log.warning("record_too_large", partition=self._place.partition, trying_bytes=self._most_bytes)
                         records = encode(self._most_bytes)
                         continue
-                    self._link.lost(error)
+                    await self._link.lost(error, "Write")
                     await asyncio.sleep(wait_s)
                 else:
                     break
@@ -141,15 +141,20 @@ class Checkpoint:
     async def _transact(self, producer: AIOKafkaProducer, records: Records, then: Position) -> None:
         self._in_transaction = True
         await producer.begin_transaction()
-        confirmations = [
-            await producer.send_batch(batch, place.topic, partition=place.partition)
-            for place, outgoing in records.items()
-            for batch in _batches(producer, outgoing)
-        ]
-        for confirmation in confirmations:
-            await confirmation
-        await producer.send_offsets_to_transaction({self._place: OffsetAndMetadata(*then)}, self._kafka.group)
-        await producer.commit_transaction()
+        try:
+            confirmations = [
+                await producer.send_batch(batch, place.topic, partition=place.partition)
+                for place, outgoing in records.items()
+                for batch in _batches(producer, outgoing)
+            ]
+            for confirmation in confirmations:
+                await confirmation
+            await producer.send_offsets_to_transaction({self._place: OffsetAndMetadata(*then)}, self._kafka.group)
+            await producer.commit_transaction()
+        except IllegalOperation:
+            # The transaction has failed under our hands; what waits for its end is told why.
+            await producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+            raise
         self._in_transaction = False
 
     async def _committed(self) -> Position | None:
@@ -160,6 +165,9 @@ class Checkpoint:
             found = await client.list_consumer_group_offsets(self._kafka.group, partitions=[self._place])
         finally:
             await client.close()
+        if self._place not in found:
+            # What is wrong with the whole answer aiokafka passes over: a coordinator that is only just starting.
+            raise CoordinatorNotAvailableError(self._kafka.group)
         held = found[self._place]
         return None if held.offset < 0 else Position(held.offset, held.metadata or "")
 

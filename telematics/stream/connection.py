@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -18,13 +19,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaConnectionError, KafkaError
-from aiokafka.helpers import create_ssl_context
+from aiokafka.errors import KafkaError
 
 from telematics.errors import BrokerError, UserError
 from telematics.settings import KafkaSettings, SecurityProtocol, Settings
+from telematics.stream import quirks, refusals
 
 log = structlog.get_logger(__name__)
+
+# Before the first client: all of them are made here.
+quirks.mend()
 
 # A request that takes longer than this is taken for lost. aiokafka's 40 s would be longer than every deadline of ours.
 REQUEST_TIMEOUT_MS = 10_000
@@ -55,14 +59,23 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
 
 def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:
     try:
-        context: ssl.SSLContext = create_ssl_context(
-            cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
-        )
-    except (OSError, ssl.SSLError) as error:
-        named = ", ".join(str(path) for path in (kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile) if path)
-        msg = f"kafka.ssl_*: cannot use {named or 'the system certificates'}: {error}; PEM files are expected"
-        raise UserError(msg) from error
+        context = ssl.create_default_context(cafile=kafka.ssl_cafile)
+    except OSError as error:  # which an SSLError is as well
+        raise _unusable("SSL_CAFILE", f"{kafka.ssl_cafile}", error) from error
+    if kafka.ssl_certfile is not None:
+        try:
+            # Without a password OpenSSL would ask the terminal for that of a key that has one.
+            context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile, password="")
+        except OSError as error:
+            raise _unusable("SSL_CERTFILE, SSL_KEYFILE", f"{kafka.ssl_certfile}, {kafka.ssl_keyfile}", error) from error
     return context
+
+
+def _unusable(names: str, files: str, error: OSError) -> UserError:
+    why = error.strerror or str(error)
+    return UserError(
+        f"TELEMATICS_KAFKA__{names}: cannot use {files}: {why}; PEM files are expected, a key without a password"
+    )
 
 
 def group_consumer(settings: Settings) -> AIOKafkaConsumer:
@@ -122,13 +135,9 @@ def admin(kafka: KafkaSettings) -> AIOKafkaAdminClient:
     return AIOKafkaAdminClient(**client_options(kafka))
 
 
-def unreachable(kafka: KafkaSettings, error: BaseException) -> BrokerError:
-    """Say what was tried and what to look at."""
-    if isinstance(error, KafkaConnectionError):
-        said = f"no answer from {kafka.bootstrap}; is Kafka running there, and is TELEMATICS_KAFKA__BOOTSTRAP right?"
-    else:
-        said = f"{kafka.bootstrap} refused: {type(error).__name__}: {error}"
-    return BrokerError(said)
+async def unreachable(kafka: KafkaSettings, error: BaseException, operation: str = "Read") -> BrokerError:
+    """Say what was tried and what to look at; `operation` is Kafka's word for what was tried with a topic."""
+    return await refusals.explained(kafka, client_options(kafka), error, operation)
 
 
 async def started(client: Any, kafka: KafkaSettings) -> None:
@@ -137,7 +146,7 @@ async def started(client: Any, kafka: KafkaSettings) -> None:
         await client.start()
     except (KafkaError, OSError) as error:
         await (client.close() if isinstance(client, AIOKafkaAdminClient) else ended(client))
-        raise unreachable(kafka, error) from error
+        raise await unreachable(kafka, error) from error
 
 
 async def ended(client: Any, deadline_s: float = 2.0) -> None:
@@ -158,9 +167,10 @@ async def ended(client: Any, deadline_s: float = 2.0) -> None:
     if isinstance(client, AIOKafkaProducer):
         if client._sender.sender_task is not None:  # noqa: SLF001
             client._sender.sender_task.cancel()  # noqa: SLF001
-        await client.client.close()
+        closing = client.client.close()
     else:
-        await client._client.close()  # noqa: SLF001
+        closing = client._client.close()  # noqa: SLF001
+    await asyncio.wait({asyncio.ensure_future(closing)})
 
 
 def backoff_s(first: float = 0.1, most: float = 5.0) -> Iterator[float]:
@@ -178,24 +188,50 @@ def quiet_client_log() -> None:
         logger.setLevel(logging.CRITICAL)
 
 
+# Whatever is refused is tried again within this time (`backoff_s`, and Kafka has to answer); nobody tells when it was
+# given up.
+_REFUSED_FOR_S = 15.0
+
+
 class Link:
-    """Whether the broker answers. Changes are logged once; what happens in between is not."""
+    """Whether the broker answers, and permits what we need. Changes are logged once; what happens in between is not."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self.up = True
-        self.why = ""
-        self._bootstrap = bootstrap
+    def __init__(
+        self, kafka: KafkaSettings, tries_every_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._kafka = kafka
+        self._refused_for_s = max(_REFUSED_FOR_S, 2 * tries_every_s)
+        self._clock = clock
+        self._lost = ""
+        self._refused: dict[str, float] = {}  # and until when that counts
+        self._said: set[str] = set()
 
-    def lost(self, error: BaseException) -> None:
-        """Some request failed."""
-        self.why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if self.up:
-            self.up = False
-            log.warning("broker_lost", bootstrap=self._bootstrap, error=self.why)
+    @property
+    def why(self) -> str:
+        """What is wrong, empty when nothing is."""
+        now_s = self._clock()
+        refused = [what for what, until_s in self._refused.items() if until_s > now_s]
+        return "; ".join(filter(None, [self._lost, *refused]))
+
+    async def lost(self, error: BaseException, operation: str = "Read") -> None:
+        """Some request failed; `operation` as for `unreachable`. Raises SignInRefusedError: to go on would not help."""
+        told = error if isinstance(error, BrokerError) else await unreachable(self._kafka, error, operation)
+        if isinstance(told, refusals.SignInRefusedError):
+            raise told
+        why = str(told)
+        if isinstance(told, refusals.NotPermittedError):
+            # Kafka answers everything else meanwhile, and answers do not prove that this is permitted.
+            self._refused[why] = self._clock() + self._refused_for_s
+        else:
+            self._lost = why
+        # One absence has many faces; what is refused is news each time.
+        if not self._said or (isinstance(told, refusals.RefusedError) and why not in self._said):
+            log.warning("broker_lost", bootstrap=self._kafka.bootstrap, error=why)
+        self._said.add(why)
 
     def found(self) -> None:
         """Some request was answered."""
-        if not self.up:
-            self.up = True
-            self.why = ""
-            log.info("broker_back", bootstrap=self._bootstrap)
+        self._lost = ""
+        if self._said and not self.why:
+            self._said.clear()
+            log.info("broker_back", bootstrap=self._kafka.bootstrap)

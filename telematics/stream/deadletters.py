@@ -107,7 +107,7 @@ async def retry_letters(settings: Settings, letters: Collection[Stored]) -> list
                 )
             results.append(Retried(stored, refused))
     except KafkaError as error:
-        raise connection.unreachable(settings.kafka, error) from error
+        raise await connection.unreachable(settings.kafka, error, "Write") from error
     finally:
         await connection.ended(producer)
     return results

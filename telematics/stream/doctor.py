@@ -8,6 +8,7 @@ from telematics.errors import BrokerError
 from telematics.settings import Settings
 from telematics.stream import topics
 from telematics.stream.reader import Record, open_reader
+from telematics.stream.refusals import RefusedError
 from telematics.wire.partitioner import partition_of
 
 # The last records of each partition; one producer with the wrong partitioner shows among far fewer.
@@ -35,6 +36,8 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
     try:
         findings = await topics.check(settings)
         described = await topics.describe(settings.kafka, [settings.topics.pings])
+    except RefusedError as error:
+        return [Diagnosis("broker", ok=False, seen=error.said, remedy=error.remedy)]
     except BrokerError as error:
         remedy = "start Kafka there (telematics broker run), or set TELEMATICS_KAFKA__BOOTSTRAP to where it is"
         return [Diagnosis("broker", ok=False, seen=str(error), remedy=remedy)]

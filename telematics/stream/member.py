@@ -19,7 +19,7 @@ from telematics.errors import BrokerError
 from telematics.metrics import Metrics
 from telematics.model import Trip
 from telematics.settings import Settings
-from telematics.stream import connection
+from telematics.stream import connection, refusals
 from telematics.stream.assignment import Assignment
 from telematics.stream.checkpoint import Checkpoint, PartitionLostError
 from telematics.stream.partition import Partition, State
@@ -155,10 +155,9 @@ class Member:
             for place in error.args[0]:
                 self.assignment.again(place)
         except KafkaError as error:
-            if not error.retriable:
-                msg = f"{self._settings.topics.pings} cannot be read: {type(error).__name__}: {error}"
-                raise BrokerError(msg) from error
-            self._link.lost(error)
+            if not error.retriable and not refusals.is_unpermitted(error):
+                raise await connection.unreachable(self._settings.kafka, error) from error
+            await self._link.lost(error)
             await asyncio.sleep(_POLL_MS / 1000)
         finally:
             fetching.cancel()
@@ -214,7 +213,7 @@ class Member:
                             lambda: [trip for trip in self._trips.known() if _is_of(trip, partition)],
                         )
             except (BrokerError, KafkaError, OSError) as error:
-                self._link.lost(error)
+                await self._link.lost(error)
                 await asyncio.sleep(wait_s)
             else:
                 break
@@ -236,7 +235,7 @@ class Member:
                     places = self._consumer.assignment()
                     ends = await (self._consumer.end_offsets(places) if places else self._consumer.topics())
             except (KafkaError, OSError, TimeoutError) as error:
-                self._link.lost(error)
+                await self._link.lost(error)
             else:
                 self._link.found()
                 if places:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from telematics.settings import KafkaSettings
 from telematics.stream import connection
-from telematics.stream.topics import describe_one
+from telematics.stream.topics import partition_count
 
 Record = ConsumerRecord[Any, Any]
 Records = list[Record]
@@ -110,7 +110,7 @@ async def open_reader(
 
     Raises BrokerError when the broker does not answer, UserError when there is no such topic.
     """
-    numbers = range((await describe_one(kafka, topic)).partitions) if partitions is None else partitions
+    numbers = range(await partition_count(kafka, topic)) if partitions is None else partitions
     consumer = connection.plain_consumer(kafka)
     await connection.started(consumer, kafka)
     try:
@@ -118,6 +118,6 @@ async def open_reader(
         reader.seek(await reader.begins())
         yield reader
     except KafkaError as error:
-        raise connection.unreachable(kafka, error) from error
+        raise await connection.unreachable(kafka, error) from error
     finally:
         await connection.ended(consumer)

@@ -17,7 +17,7 @@ from telematics.stream.trips import TripFeed
 def readiness(settings: Settings, link: Link, trips: TripFeed, assignment: Assignment | None) -> Mapping[str, Check]:
     """Name → check: the broker, the trips, the group, and each partition in our hands."""
     checks = {
-        "broker": Check(link.up, f"{settings.kafka.bootstrap} " + ("answers" if link.up else f"is lost: {link.why}")),
+        "broker": Check(not link.why, link.why or f"{settings.kafka.bootstrap} answers"),
         "trips": Check(trips.read_to_end.is_set(), "read" if trips.read_to_end.is_set() else "not read to the end yet"),
         "group": _group(settings.kafka.group, assignment),
     }

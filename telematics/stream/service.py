@@ -46,8 +46,8 @@ _COLLECT_AFTER = (10_000, 10, 1_000)
 async def run(settings: Settings, fences: FenceIndex, rules: RuleSet, metrics: Metrics | None = None) -> None:
     """Run the monitor with metrics and health until SIGTERM or SIGINT.
 
-    Raises UserError when the topics are not as they must be or the port is taken; BrokerError when Kafka refuses us
-    for good. A Kafka that is not there yet is waited for.
+    Raises UserError when the topics are not as they must be or the port is taken; BrokerError when Kafka refuses
+    our sign-in. A Kafka that is not there yet is waited for, and so is a permission.
     """
     metrics = metrics or Metrics()
     connection.quiet_client_log()
@@ -74,7 +74,7 @@ class Monitor:
         self._fences = fences
         self._rules = rules
         self._metrics = metrics
-        self._link = connection.Link(settings.kafka.bootstrap)
+        self._link = connection.Link(settings.kafka, settings.tick_interval_s)
         self._trips = TripFeed(settings, self._link)
         self._member: Member | None = None
         self._stopping = asyncio.Event()
@@ -118,7 +118,7 @@ class Monitor:
             try:
                 result = await attempt()
             except BrokerError as error:
-                self._link.lost(error)
+                await self._link.lost(error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait_s)
             else:

@@ -28,7 +28,7 @@ async def tick(settings: Settings, owned: Callable[[], Collection[int]], link: c
                 async with asyncio.timeout(settings.tick_interval_s):
                     await _tick_all(producer, settings.topics.pings, owned())
             except (KafkaError, OSError, TimeoutError) as error:
-                link.lost(error)
+                await link.lost(error, "Write")
                 if producer is not None:
                     await connection.ended(producer, 0)
                 producer = None

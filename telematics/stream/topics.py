@@ -15,7 +15,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 
 from telematics.errors import BrokerError, UserError
 from telematics.settings import KafkaSettings, Settings, TopicSettings
@@ -27,7 +27,7 @@ _WEEK_MS = str(7 * 24 * 3600 * 1000)
 _SIM_BYTES = str(4 * 1024**3)
 # Less of these only means to clean sooner.
 _AT_MOST = frozenset({"segment.bytes", "segment.ms", "min.cleanable.dirty.ratio"})
-_NO_ERROR, _EXISTS = 0, 36
+_NO_ERROR, _UNPERMITTED, _EXISTS = 0, 29, 36
 _LED_WITHIN_S = 30.0
 _LOOK_AGAIN_S = 0.05
 
@@ -90,9 +90,9 @@ async def create(settings: Settings, profile: Profile, partitions: int, replicat
     try:
         answer = await client.create_topics(made)
         created = list(_created(answer.topic_errors))  # type: ignore[attr-defined]
-        await _until_led(client, created)
+        await _until_led(client, settings.kafka, created)
     except (KafkaError, TimeoutError) as error:
-        raise connection.unreachable(settings.kafka, error) from error
+        raise await connection.unreachable(settings.kafka, error, "Create") from error
     finally:
         await client.close()
     return created
@@ -102,20 +102,30 @@ def _created(answers: Iterable[Sequence[Any]]) -> Iterator[str]:
     for name, code, *detail in answers:
         if code == _NO_ERROR:
             yield name
+        elif code == _UNPERMITTED:
+            raise TopicAuthorizationFailedError(name)
         elif code != _EXISTS:
             why = detail[0] if detail and detail[0] else for_code(code).__name__
             raise BrokerError(f"topic {name} was not created: {why}")
 
 
-async def _until_led(client: AIOKafkaAdminClient, names: list[str]) -> None:
+async def _until_led(client: AIOKafkaAdminClient, kafka: KafkaSettings, names: list[str]) -> None:
     """The controller answers before the brokers have heard of a new topic: wait until every partition has a leader."""
     async with asyncio.timeout(_LED_WITHIN_S):
         while names:
-            described = await client.describe_topics(names)
+            described = await _metadata(client, kafka, names)
             leaders = [part["leader"] for topic in described for part in topic["partitions"]]
             if all(topic["error_code"] == _NO_ERROR for topic in described) and -1 not in leaders:
                 return
             await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _metadata(client: AIOKafkaAdminClient, kafka: KafkaSettings, names: list[str]) -> list[Any]:
+    described = await client.describe_topics(names)
+    hidden = {topic["topic"] for topic in described if topic["error_code"] == _UNPERMITTED}
+    if hidden:
+        raise await connection.unreachable(kafka, TopicAuthorizationFailedError(hidden), "Describe")
+    return described
 
 
 async def delete(settings: Settings) -> None:
@@ -125,7 +135,7 @@ async def delete(settings: Settings) -> None:
     try:
         await client.delete_topics(list(wanted(settings.topics, Profile.SIM)))
     except KafkaError as error:
-        raise connection.unreachable(settings.kafka, error) from error
+        raise await connection.unreachable(settings.kafka, error) from error
     finally:
         await client.close()
 
@@ -143,37 +153,54 @@ class Described:
         return Profile.LIVE if self.config.get("message.timestamp.type") == "LogAppendTime" else Profile.SIM
 
 
-async def describe(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Described]:
-    """Partitions and configuration of those of the named topics that exist. Raises BrokerError."""
+async def describe(
+    kafka: KafkaSettings, names: Iterable[str], config_of: Iterable[str] | None = None
+) -> dict[str, Described]:
+    """Partitions and configuration of those of the named topics that exist. Raises BrokerError.
+
+    `config_of` are those whose configuration is wanted, all if None: to see it takes a permission of its own.
+    """
     client = connection.admin(kafka)
     await connection.started(client, kafka)
     try:
-        return await _describe(client, list(names))
+        return await _describe(client, kafka, list(names), None if config_of is None else set(config_of))
     except KafkaError as error:
-        raise connection.unreachable(kafka, error) from error
+        raise await connection.unreachable(kafka, error) from error
     finally:
         await client.close()
 
 
-async def _describe(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, Described]:
+async def _describe(
+    client: AIOKafkaAdminClient, kafka: KafkaSettings, names: list[str], config_of: set[str] | None
+) -> dict[str, Described]:
     counts = {
         topic["topic"]: len(topic["partitions"])
-        for topic in await client.describe_topics(names)
+        for topic in await _metadata(client, kafka, names)
         if topic["error_code"] == _NO_ERROR
     }
-    if not counts:
-        return {}
-    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in counts])
-    return {
-        name: Described(counts[name], {entry[0]: entry[1] for entry in entries})
-        for answer in answers
-        for _code, _message, _kind, name, entries in answer.resources  # type: ignore[attr-defined]
-    }
+    asked = [name for name in counts if config_of is None or name in config_of]
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in asked])
+    configs: dict[str, dict[str, str]] = {}
+    for answer in answers:
+        for code, _message, _kind, name, entries in answer.resources:  # type: ignore[attr-defined]
+            if code == _UNPERMITTED:
+                raise await connection.unreachable(kafka, TopicAuthorizationFailedError(name), "DescribeConfigs")
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return {name: Described(count, configs.get(name, {})) for name, count in counts.items()}
+
+
+async def partition_count(kafka: KafkaSettings, name: str) -> int:
+    """Of one topic. Raises UserError when there is none, BrokerError."""
+    return (await _existing(kafka, name, [])).partitions
 
 
 async def describe_one(kafka: KafkaSettings, name: str) -> Described:
-    """One topic. Raises UserError when there is none."""
-    found = await describe(kafka, [name])
+    """One topic. Raises UserError when there is none, BrokerError."""
+    return await _existing(kafka, name, [name])
+
+
+async def _existing(kafka: KafkaSettings, name: str, config_of: Iterable[str]) -> Described:
+    found = await describe(kafka, [name], config_of)
     if name not in found:
         msg = f"topic {name} does not exist on {kafka.bootstrap}; create it: telematics topics create"
         raise UserError(msg)
@@ -182,7 +209,7 @@ async def describe_one(kafka: KafkaSettings, name: str) -> Described:
 
 async def profile_of_ours(settings: Settings) -> Profile:
     """The profile of the pings topic. Raises UserError naming each topic that is missing or too narrow."""
-    found = await describe(settings.kafka, wanted(settings.topics, Profile.LIVE))
+    found = await describe(settings.kafka, wanted(settings.topics, Profile.LIVE), [settings.topics.pings])
     missing = [name for name in wanted(settings.topics, Profile.LIVE) if name not in found]
     if missing:
         msg = f"no topic {', '.join(missing)} on {settings.kafka.bootstrap}; create them: telematics topics create"

@@ -51,7 +51,7 @@ class TripFeed:
             try:
                 await self._follow(tell)
             except BrokerError as error:
-                self._link.lost(error)
+                await self._link.lost(error)
             await asyncio.sleep(wait_s)
 
     async def _follow(self, tell: Callable[[Trip], None]) -> None:

@@ -33,7 +33,7 @@ async def publish_trips(settings: Settings, trips: Iterable[Trip]) -> int:
             await producer.send_and_wait(settings.topics.trips, encode_trip(trip), key, timestamp_ms=at)
             published += 1
     except KafkaError as error:
-        raise connection.unreachable(settings.kafka, error) from error
+        raise await connection.unreachable(settings.kafka, error, "Write") from error
     finally:
         await connection.ended(producer)
     return published

@@ -37,7 +37,7 @@ MANY = 200
 @asynccontextmanager
 async def _checkpoint(settings: Settings) -> AsyncIterator[Checkpoint]:
     place = TopicPartition(settings.topics.pings, PARTITION)
-    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka.bootstrap))
+    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka))
     try:
         yield checkpoint
     finally:

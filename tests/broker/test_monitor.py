@@ -143,7 +143,7 @@ async def test_a_short_window_marks_what_it_cannot_know(bootstrap: str, topic_pr
     assert said == {("geofence_enter", "raised"), ("geofence_dwell", "raised")}
     await write(settings, whole[len(before) :])
     place, states = TopicPartition(settings.topics.pings, 0), TopicPartition(settings.topics.states, 0)
-    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka.bootstrap))
+    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka))
     committed = await checkpoint.open()
     assert committed is not None
     gone = [Outgoing(None, track.vehicle_id.encode(), None)]

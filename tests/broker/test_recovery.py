@@ -56,7 +56,7 @@ async def _states(settings: Settings) -> dict[bytes, Record]:
 async def _former_owner(settings: Settings, partition: int) -> AsyncIterator[tuple[Checkpoint, Position]]:
     """The checkpoint of a partition, as its owner has it, and what is committed."""
     place = TopicPartition(settings.topics.pings, partition)
-    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka.bootstrap))
+    checkpoint = Checkpoint(settings.kafka, place, connection.Link(settings.kafka))
     try:
         committed = await checkpoint.open()
         assert committed is not None

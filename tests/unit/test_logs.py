@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -63,6 +64,24 @@ def test_an_exception_is_one_json_line() -> None:
         structlog.get_logger("telematics.x").exception("failed")
     (line,) = out.getvalue().splitlines()
     assert "ZeroDivisionError" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("kind", [LogFormat.CONSOLE, LogFormat.JSON])
+def test_a_traceback_shows_no_values(kind: LogFormat) -> None:
+    """What a variable held when something failed stays out of the log: it may be a password."""
+    out = io.StringIO()
+    configure_logging(LogSettings(format=kind), out)
+    secret = secrets.token_hex(16)
+
+    def sign_in(password: str) -> None:
+        raise OSError(f"refused after {len(password)} letters")
+
+    try:
+        sign_in(secret)
+    except OSError:
+        structlog.get_logger("telematics.x").exception("failed")
+    assert "refused after 32 letters" in out.getvalue()
+    assert secret not in out.getvalue()
 
 
 def test_console_format_is_for_people() -> None:

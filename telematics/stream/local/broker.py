@@ -45,18 +45,26 @@ class LocalBroker:
         self.java_pids: dict[int, int] = {}
 
     @classmethod
-    def temporary(cls, *, nodes: Nodes = 1, java: str | None = None, sustained: bool = False) -> Self:
+    def temporary(
+        cls,
+        *,
+        nodes: Nodes = 1,
+        java: str | None = None,
+        sustained: bool = False,
+        properties: dict[str, str] | None = None,
+    ) -> Self:
         """A broker on free ports whose data vanish with it, or with this process, however that ends.
 
         Args:
             nodes: 1, or 3 for a cluster with three copies of everything, of which two confirm.
             java: as `find_java` takes it; from `TELEMATICS_LOCAL_JAVA` when None.
             sustained: take twice the time to start and be faster under load, for measuring.
+            properties: of the server, beside its own; further listeners come after the one without protection.
 
         Raises:
             LocalBrokerError: no Java, or no network at the first start (the jars are downloaded here).
         """
-        return cls(_order(java, nodes, quick=not sustained))
+        return cls(_order(java, nodes, quick=not sustained, properties=properties))
 
     @classmethod
     def kept(cls, *, port: int, nodes: Nodes = 1, folder: Path | None = None, java: str | None = None) -> Self:
@@ -142,7 +150,13 @@ class LocalBroker:
 
 
 def _order(
-    java: str | None, nodes: Nodes, *, quick: bool, folder: Path | None = None, port: int | None = None
+    java: str | None,
+    nodes: Nodes,
+    *,
+    quick: bool,
+    folder: Path | None = None,
+    port: int | None = None,
+    properties: dict[str, str] | None = None,
 ) -> Order:
     runtime = find_java(java)
     jars = class_path(local_dir() / "jars")
@@ -153,4 +167,5 @@ def _order(
         folder=None if folder is None else str(folder),
         port=port,
         quick=quick,
+        properties=properties,
     )

@@ -56,7 +56,8 @@ class Order:
 
     `folder` None asks for a temporary one, and JVMs that are killed rather than stopped at the end: nobody will
     read their data again. `port` is the first node's, the others take those after it; None asks for any free ones.
-    `quick` starts in half the time and has less to give under load.
+    `quick` starts in half the time and has less to give under load. `properties` are the servers', beside what
+    `node.properties` gives them.
     """
 
     java: str
@@ -65,6 +66,7 @@ class Order:
     folder: str | None = None
     port: int | None = None
     quick: bool = True
+    properties: dict[str, str] | None = None
 
     def to_json(self) -> str:
         """As the keeper takes it, as its one argument."""
@@ -149,7 +151,7 @@ class Keeper:
             jvm.require_own_data()
         node.require_free([each.port for each in cluster])
         for jvm in self._jvms:
-            jvm.prepare(node.properties(jvm.folder, jvm.node, cluster))
+            jvm.prepare(node.properties(jvm.folder, jvm.node, cluster, self._order.properties))
         self._write_state()
 
     def _node_folder(self, number: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,15 @@ def _can_listen(port: int) -> bool:
     return True
 
 
-def properties(folder: Path, node: Node, cluster: Sequence[Node]) -> str:
-    """The text of `server.properties` for `node`, one of `cluster`, with its data in `folder`/data."""
+# Lists that every further listener has to be put into.
+_LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
+
+
+def properties(folder: Path, node: Node, cluster: Sequence[Node], more: Mapping[str, str] | None = None) -> str:
+    """The text of `server.properties` for `node`, one of `cluster`, with its data in `folder`/data.
+
+    `more` is what it has beside, or instead; further listeners come after its own.
+    """
     # As in production: three copies of everything, and what two of them have is confirmed. One node has one copy.
     copies = min(len(cluster), 3)
     enough_copies = max(copies - 1, 1)
@@ -114,6 +121,8 @@ def properties(folder: Path, node: Node, cluster: Sequence[Node]) -> str:
         # 128 MB by default, taken at the start: a quarter of the heap.
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }
+    for name, value in (more or {}).items():
+        values[name] = f"{values[name]},{value}" if name in _LISTS else value
     return "".join(f"{name}={_escaped(value)}\n" for name, value in values.items())
 
 

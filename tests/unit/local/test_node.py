@@ -63,3 +63,20 @@ def test_who_does_not_speak_kafka_has_no_live_nodes() -> None:
         other.listen()
         other.settimeout(10)
         assert node.live_nodes(port) == set()
+
+
+def test_more_properties_come_beside_or_instead() -> None:
+    """Further listeners are put behind the node's own, any other property replaces the one that was there."""
+    more = {
+        "listeners": "SSL://127.0.0.1:3",
+        "listener.security.protocol.map": "SSL:SSL",
+        "offsets.topic.num.partitions": "9",
+        "ssl.keystore.type": "PEM",
+    }
+    alone = node.Node(1, 1, 2)
+    lines = node.properties(Path("/data"), alone, [alone], more).splitlines()
+    assert "listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2,SSL://127.0.0.1:3" in lines
+    assert "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL" in lines
+    assert "offsets.topic.num.partitions=9" in lines
+    assert "ssl.keystore.type=PEM" in lines
+    assert len(lines) == len({line.partition("=")[0] for line in lines})

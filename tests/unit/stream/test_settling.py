@@ -69,7 +69,7 @@ def _member(*partitions: Partition) -> Member:
         fences(),
         RuleSet(),
         Metrics(),
-        connection.Link(settings.kafka.bootstrap),
+        connection.Link(settings.kafka),
         cast("Any", None),
         cast("Any", None),
         stopping,

@@ -1,0 +1,47 @@
+"""What aiokafka does that we cannot have, mended in one place: what it logs, and how it closes TLS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaError
+
+_close: Callable[..., Any] = AIOKafkaConnection.close
+
+
+def mend() -> None:
+    """Do it for every client of this process; again is harmless."""
+    logging.getLogger("aiokafka.conn").addFilter(_tells_no_sign_in)
+    logging.getLogger("asyncio").addFilter(_is_no_echo)
+    AIOKafkaConnection.close = _close_at_once  # type: ignore[method-assign]
+
+
+def _tells_no_sign_in(record: logging.LogRecord) -> bool:
+    # At debug level every request is written with all its fields: of a sign-in by PLAIN, the password; of one by SCRAM,
+    # what it can be guessed from.
+    values = record.args if isinstance(record.args, tuple) else ()
+    return not any(type(value).__name__.startswith("SaslAuthenticate") for value in values)
+
+
+def _is_no_echo(record: logging.LogRecord) -> bool:
+    # A connection that broke, a transaction that failed: whoever used it is told. A stream or a future inside keeps the
+    # error too, nobody asks it, and asyncio complains of that with a traceback.
+    if not record.exc_info or not isinstance(record.exc_info[1], OSError | KafkaError):
+        return True
+    return not record.getMessage().startswith("Future exception was never retrieved")
+
+
+def _close_at_once(self: AIOKafkaConnection, reason: Any = None, exc: BaseException | None = None) -> Any:
+    """Close without the goodbyes of TLS.
+
+    Whoever stops a client waits until its connections are closed, and TLS closes when the other side has answered our
+    goodbye. In the middle of a large answer nobody reads any more, so that ours is not seen either: 30 s a client.
+    """
+    transport = self._writer.transport if self._writer is not None else None
+    closed = _close(self, reason=reason, exc=exc)
+    if transport is not None and self._ssl_context is not None:
+        transport.abort()
+    return closed
