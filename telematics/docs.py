@@ -24,6 +24,7 @@ from telematics.errors import UserError
 from telematics.metrics import Metrics
 from telematics.settings import all_settings
 from telematics.texts import Language, rule_label
+from telematics.wire.dialects import traccar
 
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -111,12 +112,29 @@ def kinds_part() -> str:
     return "\n".join(rows) + "\n"
 
 
+def traccar_part() -> str:
+    """What becomes of each field and alarm of Traccar's."""
+    rows = ["| Traccar | ping | |", "|---|---|---|"]
+    rows += [
+        "| `device.uniqueId` | `vehicle_id` | or an attribute of the device, see above |",
+        "| `position.fixTime` | `ts` | where there is no fix: `deviceTime` |",
+        "| `position.latitude`, `longitude` | `lat`, `lon` | |",
+        "| not `valid`, or `outdated`, or attribute `approximate` | `fix` = `none` | the position is an old or a guessed one |",
+    ]
+    for theirs, ours, factor in traccar.NUMBERS:
+        rows.append(f"| `{theirs}` | `{ours}` | {'' if factor == 1 else f'times {factor:g}'} |")
+    rows += [f"| `{theirs}` | `{ours}` | |" for theirs, ours in traccar.FLAGS]
+    rows += [f"| alarm `{alarm}` | event `{event}` | |" for alarm, event in traccar.EVENTS.items()]
+    return "\n".join(rows) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_part,
     "metrics": metrics_part,
     "commands": commands_part,
     "rules": rules_part,
     "fence_kinds": kinds_part,
+    "traccar": traccar_part,
     "membership": membership_table,
     "lifecycle": as_markdown,
 }

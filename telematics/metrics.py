@@ -1,4 +1,4 @@
-"""What a running monitor tells Prometheus (`docs/metrics.md` lists every name and a test compares).
+"""What a running monitor or bridge tells Prometheus (`docs/metrics.md` lists every name and a test compares).
 
 Base units throughout; labels come from closed sets. A vehicle, fence or alert id is never a label: ten thousand
 trucks would make ten thousand series of each metric.
@@ -23,10 +23,11 @@ _LAG_BUCKETS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
 
 @dataclass(slots=True)
 class Metrics:
-    """All metrics of one monitor process, on a registry of their own (two monitors can live in one process)."""
+    """All metrics of one process, on a registry of their own (two monitors can live in one); a bridge leaves most alone."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     pings: Counter = field(init=False)
+    bridged: Counter = field(init=False)
     alerts: Counter = field(init=False)
     dead_letters: Counter = field(init=False)
     quarantined: Counter = field(init=False)
@@ -48,6 +49,9 @@ class Metrics:
     def __post_init__(self) -> None:
         to = self.registry
         self.pings = Counter("telematics_pings", "Readable pings, by what became of them.", ["outcome"], registry=to)
+        self.bridged = Counter(
+            "telematics_bridged_pings", "Pings that a bridge has written, confirmed by the broker.", registry=to
+        )
         self.alerts = Counter(
             "telematics_alerts",
             "Alert events confirmed by the broker, by rule, severity (1 record to 5 critical) and life-cycle event.",

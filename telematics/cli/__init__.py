@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from telematics.cli import broker, deadletter, fences, rules, topics, trips
+from telematics.cli import bridge, broker, deadletter, fences, rules, topics, trips
 from telematics.cli.doctor import doctor
 from telematics.cli.explain import explain
 from telematics.cli.monitor import monitor
@@ -51,6 +51,7 @@ app.command()(monitor)
 app.command()(replay)
 app.command()(watch)
 app.command()(explain)
+app.add_typer(bridge.app, name="bridge")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(trips.app, name="trips")
 app.add_typer(fences.app, name="fences")

@@ -9,18 +9,65 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from telematics.stream.partition import Partition, State
+from telematics.stream.lag import Lag
 from telematics.stream.reader import Records
 
 log = structlog.get_logger(__name__)
 
 
-class Assignment(ConsumerRebalanceListener):
+class State(StrEnum):
+    """Where a partition is in its life with us."""
+
+    REBUILDING = "rebuilding"
+    RUNNING = "running"
+
+
+class Held(Protocol):
+    """A partition in our hands, whatever is made of its records."""
+
+    number: int
+    partitions: int
+    """How many its topic had when it was given to us."""
+    state: State
+    progress: str
+    next_offset: int
+    lag: Lag
+    taken: asyncio.Event
+    """Set when the partition is no longer ours."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that came of it is durable."""
+        ...
+
+    async def settle(self) -> None:
+        """Make everything that came of it so far durable. Raises PartitionLostError."""
+        ...
+
+    def saw_end(self, end: int, now_s: float) -> None:
+        """The log ended at this offset at `now_s` of a monotonic clock."""
+        ...
+
+    def lose(self) -> None:
+        """Taken away: nothing of it is committed from now on."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+P = TypeVar("P", bound=Held)
+
+
+class Assignment(ConsumerRebalanceListener, Generic[P]):
     """The partitions in our hands.
 
     `make` gives an empty partition, `recover` starts giving one its state, `discard` closes one that is gone for
@@ -30,16 +77,16 @@ class Assignment(ConsumerRebalanceListener):
     def __init__(
         self,
         consumer: AIOKafkaConsumer,
-        make: Callable[[int], Partition],
-        recover: Callable[[Partition], object],
-        discard: Callable[[Partition], object],
+        make: Callable[[int], P],
+        recover: Callable[[P], object],
+        discard: Callable[[P], object],
         deadline_s: float,
     ) -> None:
         self.generation = 0
         self.joined = False
         self.busy = asyncio.Lock()
-        self.held: dict[int, Partition] = {}
-        self.kept: dict[int, Partition] = {}
+        self.held: dict[int, P] = {}
+        self.kept: dict[int, P] = {}
         """Given up in the rebalance that is going on, and complete: worth having again if they come back."""
         self._consumer = consumer
         self._make = make
@@ -77,7 +124,7 @@ class Assignment(ConsumerRebalanceListener):
         self.joined = True
         log.info("assigned", partitions=sorted(self.held), generation=self.generation)
 
-    def _take(self, place: TopicPartition, fresh: Partition) -> None:
+    def _take(self, place: TopicPartition, fresh: P) -> None:
         partition = self.kept.pop(place.partition, fresh)
         if partition.partitions != fresh.partitions:
             # The topic has grown: other vehicles belong here now.
@@ -97,14 +144,14 @@ class Assignment(ConsumerRebalanceListener):
             self.drop(partition)
             self._take(place, self._make(place.partition))
 
-    def outdated(self, partition: Partition, place: TopicPartition) -> None:
+    def outdated(self, partition: P, place: TopicPartition) -> None:
         """Somebody else has gone on with it: start it anew if it is ours still."""
         if self.held.get(place.partition) is partition:
             self.again(place)
         else:
             self.drop(partition)
 
-    def drop(self, partition: Partition) -> None:
+    def drop(self, partition: P) -> None:
         """Let go of a partition for good: nothing of it is committed from now on."""
         for holder in (self.held, self.kept):
             if holder.get(partition.number) is partition:
@@ -113,7 +160,7 @@ class Assignment(ConsumerRebalanceListener):
             partition.lose()
             self._discard(partition)
 
-    def current(self, place: TopicPartition, records: Records, generation: int) -> Partition | None:
+    def current(self, place: TopicPartition, records: Records, generation: int) -> P | None:
         """The partition these records may be judged by; None: dropped, and set back to where it goes on."""
         partition = self.held.get(place.partition)
         if partition is None or partition.state is not State.RUNNING:

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 _MOST_BYTES = 1_000_000
 # A topic that refuses records of this size, which states may have, is not made for ours: it is tried again for ever.
 _LEAST_BYTES = 16_000
+# A transaction that takes longer is undone by the broker. Some of the client's steps wait for ever where a node that they
+# were waiting for has died.
+_PATIENCE_S = 20.0
 
 
 class PartitionLostError(Exception):
@@ -74,7 +77,7 @@ class Checkpoint:
 
         A producer that is there already is kept if the offset is the `expected` one. Raises KafkaError, OSError.
         """
-        async with self._writing:
+        async with self._writing, asyncio.timeout(_PATIENCE_S):
             if self._producer is not None:
                 found = None if self._in_transaction else await self._committed()
                 if expected is not None and found is not None and found.offset == expected:
@@ -98,17 +101,9 @@ class Checkpoint:
                 if self._lost:
                     raise PartitionLostError
                 try:
-                    if self._in_transaction:
-                        await self._end_producer()
-                    producer = self._producer
-                    if producer is None:
-                        producer = await self._start()
-                        found = await self._committed()
-                        if found is not None and found.offset == then.offset:
-                            break  # the last try was committed, and nobody was there to hear it
-                        if (None if found is None else found.offset) != former:
-                            raise PartitionLostError
-                    await self._transact(producer, records, then)
+                    async with asyncio.timeout(_PATIENCE_S):
+                        await self._write_once(records, former, then)
+                    break
                 except (KafkaError, OSError) as error:
                     # Whatever came of it: the next producer ends this transaction, and the offset tells.
                     await self._end_producer()
@@ -119,9 +114,21 @@ class Checkpoint:
                         continue
                     await self._link.lost(error, "Write")
                     await asyncio.sleep(wait_s)
-                else:
-                    break
             self._link.found()
+
+    async def _write_once(self, records: Records, former: int | None, then: Position) -> None:
+        """Raises KafkaError or OSError when it cannot be told whether it was written, PartitionLostError."""
+        if self._in_transaction:
+            await self._end_producer()
+        producer = self._producer
+        if producer is None:
+            producer = await self._start()
+            found = await self._committed()
+            if found is not None and found.offset == then.offset:
+                return  # the last try was committed, and nobody was there to hear it
+            if (None if found is None else found.offset) != former:
+                raise PartitionLostError
+        await self._transact(producer, records, then)
 
     async def close(self) -> None:
         """Let go of the producer, after what it is writing."""
@@ -147,8 +154,11 @@ class Checkpoint:
                 for place, outgoing in records.items()
                 for batch in _batches(producer, outgoing)
             ]
-            for confirmation in confirmations:
-                await confirmation
+            if confirmations:
+                await asyncio.wait(confirmations)
+            for failure in [confirmation.exception() for confirmation in confirmations]:
+                if failure is not None:
+                    raise failure
             await producer.send_offsets_to_transaction({self._place: OffsetAndMetadata(*then)}, self._kafka.group)
             await producer.commit_transaction()
         except IllegalOperation:

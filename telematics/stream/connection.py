@@ -79,7 +79,7 @@ def _unusable(names: str, files: str, error: OSError) -> UserError:
 
 
 def group_consumer(settings: Settings) -> AIOKafkaConsumer:
-    """The monitor's member of the group: commits by hand, and asks rather than guesses when an offset is gone."""
+    """A member of the group: commits by hand, and asks rather than guesses when an offset is gone."""
     # Partitions stay where they are if they can, for their state is there. aiokafka keeps what a member had on the class
     # of its assignor: each consumer needs one of its own. The other is what members of a version before speak.
     sticky = type("Sticky", (StickyPartitionAssignor,), {})
@@ -199,7 +199,7 @@ class Link:
     def __init__(
         self, kafka: KafkaSettings, tries_every_s: float = 0.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._kafka = kafka
+        self.kafka = kafka
         self._refused_for_s = max(_REFUSED_FOR_S, 2 * tries_every_s)
         self._clock = clock
         self._lost = ""
@@ -215,7 +215,7 @@ class Link:
 
     async def lost(self, error: BaseException, operation: str = "Read") -> None:
         """Some request failed; `operation` as for `unreachable`. Raises SignInRefusedError: to go on would not help."""
-        told = error if isinstance(error, BrokerError) else await unreachable(self._kafka, error, operation)
+        told = error if isinstance(error, BrokerError) else await unreachable(self.kafka, error, operation)
         if isinstance(told, refusals.SignInRefusedError):
             raise told
         why = str(told)
@@ -226,7 +226,7 @@ class Link:
             self._lost = why
         # One absence has many faces; what is refused is news each time.
         if not self._said or (isinstance(told, refusals.RefusedError) and why not in self._said):
-            log.warning("broker_lost", bootstrap=self._kafka.bootstrap, error=why)
+            log.warning("broker_lost", bootstrap=self.kafka.bootstrap, error=why)
         self._said.add(why)
 
     def found(self) -> None:
@@ -234,4 +234,4 @@ class Link:
         self._lost = ""
         if self._said and not self.why:
             self._said.clear()
-            log.info("broker_back", bootstrap=self._kafka.bootstrap)
+            log.info("broker_back", bootstrap=self.kafka.bootstrap)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Container
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from telematics.errors import UserError
 from telematics.settings import Settings
-from telematics.stream import connection
+from telematics.stream import connection, topics
 from telematics.stream.checkpoint import Outgoing
 from telematics.stream.reader import open_reader
 from telematics.wire.deadletters import DeadLetter, from_dead_letter, to_dead_letter
@@ -92,15 +92,17 @@ async def show_letter(settings: Settings, partition: int, offset: int) -> Stored
 async def retry_letters(settings: Settings, letters: Collection[Stored]) -> list[Retried]:
     """Send the original key and value to the topic they came from, unchanged; the key decides the partition anew.
 
-    One that was cut is refused: half a ping is none. Raises BrokerError; what was sent by then stays sent.
+    That is the topic of the pings, or what a bridge reads. One that was cut is refused: half a ping is none. Raises
+    BrokerError; what was sent by then stays sent.
     """
+    known = await topics.describe(settings.kafka, {stored.letter.topic for stored in letters}) if letters else {}
     producer = connection.producer(settings.kafka)
     await connection.started(producer, settings.kafka)
     results = []
     try:
         for stored in letters:
             letter = stored.letter
-            refused = _refusal(letter)
+            refused = _refusal(letter, known)
             if refused is None:
                 await producer.send_and_wait(
                     letter.topic, letter.value, letter.key, timestamp_ms=max(0, letter.arrival)
@@ -113,7 +115,9 @@ async def retry_letters(settings: Settings, letters: Collection[Stored]) -> list
     return results
 
 
-def _refusal(letter: DeadLetter) -> str | None:
+def _refusal(letter: DeadLetter, topics_there_are: Container[str]) -> str | None:
+    if letter.topic not in topics_there_are:
+        return f"there is no topic {letter.topic} any more, from which it came"
     if not letter.whole:
         return f"its {letter.truncated} was cut (the whole value had {letter.size} bytes): send it from where it came"
     if letter.key is None and letter.value is None:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError
 
 from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
@@ -19,11 +19,12 @@ from telematics.errors import BrokerError
 from telematics.metrics import Metrics
 from telematics.model import Trip
 from telematics.settings import Settings
-from telematics.stream import connection, refusals
+from telematics.stream import connection
 from telematics.stream.assignment import Assignment
-from telematics.stream.checkpoint import Checkpoint, PartitionLostError
-from telematics.stream.partition import Partition, State
-from telematics.stream.reader import Records
+from telematics.stream.checkpoint import Checkpoint
+from telematics.stream.group import SETTLE_SHARE, Batches, fetch, probe, revoke_deadline_s, settle
+from telematics.stream.partition import Partition
+from telematics.stream.process import until_stopped
 from telematics.stream.recovery import rebuild
 from telematics.stream.ticks import tick
 from telematics.stream.topics import Profile
@@ -32,18 +33,9 @@ from telematics.wire.partitioner import partition_of
 
 log = structlog.get_logger(__name__)
 
-Batches = Mapping[TopicPartition, Records]
-
-# Bounds how late a due commit is noticed; records that are there are returned at once.
-_POLL_MS = 200
 _PROBE_INTERVAL_S = 1.0
-_PROBE_TIMEOUT_S = 5.0
 # Counting what 100,000 vehicles have open takes 30 ms: not with every probe.
 _OBSERVE_EVERY = 5
-# A rebalance waits for its slowest member as long as a session lasts, and throws it out then.
-_REVOKE_SHARE = 0.8
-# Of the time to stop in, the share for what is in hand; the rest is for leaving the group.
-_SETTLE_SHARE = 0.7
 
 
 class Member:
@@ -60,12 +52,12 @@ class Member:
         consumer: AIOKafkaConsumer,
         stopping: asyncio.Event,
     ) -> None:
-        self.assignment = Assignment(
+        self.assignment: Assignment[Partition] = Assignment(
             consumer,
             self._make_partition,
             lambda partition: self._spawn(self._recover(partition)),
             lambda partition: self._spawn(partition.close()),
-            min(settings.shutdown_deadline_s, settings.kafka.session_timeout_s * _REVOKE_SHARE),
+            revoke_deadline_s(settings),
         )
         self._settings = settings
         self._fences = fences
@@ -99,18 +91,8 @@ class Member:
 
     async def _until_stopped(self) -> None:
         """Judge until stopped; what is in hand then has its share of the deadline to become durable."""
-        judging = asyncio.ensure_future(self._judge())
-        stopped = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({judging, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({judging}, timeout=self._settings.shutdown_deadline_s * _SETTLE_SHARE)
-            if judging.done():
-                judging.result()
-            else:
-                log.warning("stopped_unsettled", partitions=sorted(self.assignment.held))
-        finally:
-            judging.cancel()
-            stopped.cancel()
+        if not await until_stopped(self._judge(), self._stopping, self._settings.shutdown_deadline_s * SETTLE_SHARE):
+            log.warning("stopped_unsettled", partitions=sorted(self.assignment.held))
 
     async def _judge(self) -> None:
         while not self._stopping.is_set():
@@ -143,26 +125,7 @@ class Member:
                 self._metrics.batch_duration.observe(time.perf_counter() - started)
 
     async def _fetch(self) -> Batches:
-        """The next records; none when we are stopped, also in the midst of a rebalance."""
-        fetching = asyncio.ensure_future(
-            self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.max_batch)
-        )
-        stopped = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({fetching, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            return fetching.result() if fetching.done() else {}
-        except OffsetOutOfRangeError as error:
-            for place in error.args[0]:
-                self.assignment.again(place)
-        except KafkaError as error:
-            if not error.retriable and not refusals.is_unpermitted(error):
-                raise await connection.unreachable(self._settings.kafka, error) from error
-            await self._link.lost(error)
-            await asyncio.sleep(_POLL_MS / 1000)
-        finally:
-            fetching.cancel()
-            stopped.cancel()
-        return {}
+        return await fetch(self._consumer, self.assignment, self._stopping, self._link, self._settings.max_batch)
 
     def _settle_soon(self, partition: Partition) -> None:
         """If it is time, make durable what was judged while judging goes on; one partition never waits for another."""
@@ -180,13 +143,7 @@ class Member:
             self._room.set()
 
     async def _settle(self, partitions: Sequence[Partition]) -> None:
-        results = await asyncio.gather(*(partition.settle() for partition in partitions), return_exceptions=True)
-        for partition, result in zip(partitions, results, strict=True):
-            if isinstance(result, PartitionLostError):
-                log.warning("partition_lost", partition=partition.number)
-                self.assignment.outdated(partition, TopicPartition(self._settings.topics.pings, partition.number))
-            elif result is not None:
-                raise result
+        await settle(self.assignment, self._settings.topics.pings, partitions)
 
     # Beside it: state for new partitions, trips, the broker's pulse.
 
@@ -227,25 +184,13 @@ class Member:
                 partition.put_trip(trip)
 
     async def _probe(self) -> None:
-        """Ask for the ends of the log: that is the lag, and whether anybody answers."""
+        """Feel the broker's pulse, and now and then count what is open."""
         turns = itertools.count()
         while True:
-            try:
-                async with asyncio.timeout(_PROBE_TIMEOUT_S):
-                    places = self._consumer.assignment()
-                    ends = await (self._consumer.end_offsets(places) if places else self._consumer.topics())
-            except (KafkaError, OSError, TimeoutError) as error:
-                await self._link.lost(error)
-            else:
-                self._link.found()
-                if places:
-                    self.assignment.saw({place.partition: end for place, end in ends.items()}, time.monotonic())
+            await probe(self._consumer, self.assignment, self._link, self._metrics)
             if next(turns) % _OBSERVE_EVERY == 0:
                 for partition in self.assignment.held.values():
                     partition.observe()
-            for state in State:
-                count = sum(partition.state is state for partition in self.assignment.held.values())
-                self._metrics.partitions.labels(state.value).set(count)
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
     # Partitions, tasks, the end.
@@ -277,7 +222,7 @@ class Member:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        left_s = self._settings.shutdown_deadline_s * (1 - _SETTLE_SHARE)
+        left_s = self._settings.shutdown_deadline_s * (1 - SETTLE_SHARE)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await asyncio.gather(

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 from aiokafka import TopicPartition
@@ -17,6 +16,7 @@ from telematics.core.engine import MonitorEngine
 from telematics.metrics import Metrics
 from telematics.model import ANNOUNCED_FROM, Alert, Batch, Trip
 from telematics.settings import Settings
+from telematics.stream.assignment import State
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position, Records
 from telematics.stream.deadletters import dead_letter
 from telematics.stream.lag import Lag
@@ -36,13 +36,6 @@ _ALERT_BYTES = 2_000
 # Looking at every ping's lag would cost as much as screening it (3 µs); batches are so frequent that the histogram has
 # its shape with at most this many of each.
 _LAG_SAMPLES = 8
-
-
-class State(StrEnum):
-    """Where a partition is in its life with us."""
-
-    REBUILDING = "rebuilding"
-    RUNNING = "running"
 
 
 @dataclass(slots=True)

@@ -8,32 +8,35 @@ from collections.abc import Mapping
 
 from telematics.http import Check
 from telematics.settings import Settings
-from telematics.stream.assignment import Assignment
+from telematics.stream.assignment import Assignment, Held, P, State
 from telematics.stream.connection import Link
-from telematics.stream.partition import Partition, State
 from telematics.stream.trips import TripFeed
 
 
-def readiness(settings: Settings, link: Link, trips: TripFeed, assignment: Assignment | None) -> Mapping[str, Check]:
-    """Name → check: the broker, the trips, the group, and each partition in our hands."""
+def readiness(
+    settings: Settings, link: Link, assignment: Assignment[P] | None, trips: TripFeed | None = None
+) -> Mapping[str, Check]:
+    """Name → check: the broker, the trips where they are needed, the group, and each partition in our hands."""
     checks = {
         "broker": Check(not link.why, link.why or f"{settings.kafka.bootstrap} answers"),
-        "trips": Check(trips.read_to_end.is_set(), "read" if trips.read_to_end.is_set() else "not read to the end yet"),
-        "group": _group(settings.kafka.group, assignment),
     }
+    if trips is not None:
+        read = trips.read_to_end.is_set()
+        checks["trips"] = Check(read, "read" if read else "not read to the end yet")
+    checks["group"] = _group(settings.kafka.group, assignment)
     now_s = time.monotonic()
     for number, partition in sorted(assignment.held.items() if assignment else ()):
         checks[f"partition {number}"] = _partition(partition, settings.lag_limit_s, now_s)
     return checks
 
 
-def _group(name: str, assignment: Assignment | None) -> Check:
+def _group(name: str, assignment: Assignment[P] | None) -> Check:
     if assignment is None or not assignment.joined:
         return Check(ok=False, detail=f"{name}: joining")
     return Check(ok=True, detail=f"{name}: {len(assignment.held)} partitions are ours")
 
 
-def _partition(partition: Partition, limit_s: float, now_s: float) -> Check:
+def _partition(partition: Held, limit_s: float, now_s: float) -> Check:
     if partition.state is State.REBUILDING:
         return Check(ok=False, detail=f"rebuilding: {partition.progress or 'waiting'}")
     records, behind_s = partition.lag.behind(partition.next_offset, now_s)

@@ -13,29 +13,21 @@ How a ping becomes an alert, in order:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import signal
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 
 from geofences.index import FenceIndex
 from telematics.core.params import RuleSet
-from telematics.errors import BrokerError
-from telematics.http import Check, HealthServer
+from telematics.http import Check
 from telematics.metrics import Metrics
 from telematics.settings import Settings
 from telematics.stream import connection, topics
 from telematics.stream.member import Member
+from telematics.stream.process import patiently, serve
 from telematics.stream.readiness import readiness
 from telematics.stream.trips import TripFeed
-
-log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 # Net allocations between two collections of each generation. Python's own (700, 10, 10) look again and again at
 # state that cannot be garbage: measured over 150,000 pings of 10,000 vehicles, 2.4 s of 12 and pauses of 310 ms;
@@ -54,16 +46,7 @@ async def run(settings: Settings, fences: FenceIndex, rules: RuleSet, metrics: M
     monitor = Monitor(settings, fences, rules, metrics)
     gc.freeze()  # code and fences stay as long as the process does
     gc.set_threshold(*_COLLECT_AFTER)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, monitor.stop)
-    try:
-        async with HealthServer(settings.http.host, settings.http.port, metrics.registry, monitor.checks) as server:
-            log.info("listening", host=server.host, port=server.port)
-            await monitor.run()
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+    await serve(settings.http, metrics.registry, monitor)
 
 
 class Monitor:
@@ -85,12 +68,12 @@ class Monitor:
 
     def checks(self) -> Mapping[str, Check]:
         """What `/readyz` lists."""
-        return readiness(self._settings, self._link, self._trips, self._member.assignment if self._member else None)
+        return readiness(self._settings, self._link, self._member.assignment if self._member else None, self._trips)
 
     async def run(self) -> None:
         """Follow the group's assignments until `stop`. Raises what ended it otherwise."""
-        profile = await self._patiently(lambda: topics.profile_of_ours(self._settings))
-        consumer = await self._patiently(self._connect)
+        profile = await patiently(lambda: topics.profile_of_ours(self._settings), self._link, self._stopping)
+        consumer = await patiently(self._connect, self._link, self._stopping)
         if profile is None or consumer is None:
             return
         self._member = Member(
@@ -109,19 +92,3 @@ class Monitor:
         consumer = connection.group_consumer(self._settings)
         await connection.started(consumer, self._settings.kafka)
         return consumer
-
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T | None:
-        """What the first attempt that reaches the broker gives; None when we were stopped before."""
-        for wait_s in connection.backoff_s():
-            if self._stopping.is_set():
-                break
-            try:
-                result = await attempt()
-            except BrokerError as error:
-                await self._link.lost(error)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), wait_s)
-            else:
-                self._link.found()
-                return result
-        return None

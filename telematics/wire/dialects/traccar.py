@@ -2,17 +2,24 @@
 
 Accepted shapes: the forwarded `{"position": {…}, "device": {…}}`, a bare position object, and CSV rows whose
 `attributes` column holds JSON. Names of columns are compared without case, because databases fold them; attributes
-may also be columns of their own. Source of names and units: Traccar's public model and forwarding pages.
+may also be columns of their own. Source of names and units: Traccar's classes `Position` and `Device` (constants
+`KEY_…` and `ALARM_…`), its forwarder's `PositionData`, and what its handlers do to a position before it is forwarded.
 
 - `uniqueId` (of the device or beside the position) becomes `vehicle_id`; `deviceId` is a key of Traccar's database and
-  is never used.
-- `ts` is `fixTime`. Where Traccar says that the fix is not valid or `outdated` (it repeats the last one), `ts` is
-  `deviceTime`, the time of the report, and `fix` is `none`.
+  is never used. Where an attribute of the device is to name the vehicle, `uniqueId` becomes `device_id`.
+- `ts` is `fixTime`, when the position was true: a message may carry a fix older than itself. Where there is no fix,
+  `ts` is `deviceTime`, when the device made the report, and `fix` is `none`.
+- There is no fix where a position is not `valid`, where it is `outdated` (`OutdatedHandler` has put the last known one in
+  its place), and where it is `approximate`: `GeolocationHandler` has put a guess by the network's cells in its place,
+  with speed 0, and calls it valid. Taken as a fix, that would be a stop where no truck has been.
 - `speed` is in knots, `odometer` in metres. `accuracy` 0 means that it is unknown.
+- `totalDistance` is no odometer: `DistanceHandler` adds it up from the positions, so that a jump of the position is one of
+  the distance too, and would vouch for it.
 - Four fields decide whether there is a ping. Any other that does not fit ours (units of attributes vary by tracker) is
   left out: an odd voltage must not cost the position.
-- `alarm` (comma separated) becomes events where we have one, see `EVENTS`. `motion` and `batteryLevel` have no field
-  of ours.
+- `alarm` (comma separated) becomes events where we have one, see `EVENTS`. What is a state and no event (`door`,
+  `blocked`, inputs and outputs), and what has no field of ours (`motion`, `battery`, `batteryLevel`, `fuelLevel`), is
+  left out.
 """
 
 from __future__ import annotations
@@ -46,7 +53,7 @@ EVENTS = {
 }
 
 # Their name (lower case), ours, and how many of ours one of theirs is.
-_NUMBERS = (
+NUMBERS = (
     ("speed", "speed_kmh", KMH_PER_KNOT),
     ("course", "heading_deg", 1),
     ("altitude", "altitude_m", 1),
@@ -58,17 +65,17 @@ _NUMBERS = (
     ("power", "power_v", 1),
     ("fuel", "fuel_l", 1),
 )
-_FLAGS = (("ignition", "ignition"), ("archive", "buffered"))
+FLAGS = (("ignition", "ignition"), ("archive", "buffered"))
 _TRUE, _FALSE = ("true", "1", "t"), ("false", "0", "f")
 
 NAMES = frozenset(
     {"position", "device", "attributes", "uniqueid", "fixtime", "devicetime", "latitude", "longitude", "valid"}
-    | {"outdated", "alarm", *(theirs for theirs, _, _ in _NUMBERS), *(theirs for theirs, _ in _FLAGS)}
+    | {"outdated", "approximate", "alarm", *(theirs for theirs, _, _ in NUMBERS), *(theirs for theirs, _ in FLAGS)}
 )
 """Every name that is read, in lower case."""
 
 _HINTS = get_type_hints(Ping, include_extras=True)
-_FIELDS: dict[str, TypeAdapter[Any]] = {ours: TypeAdapter(_HINTS[ours]) for _, ours, _ in _NUMBERS}
+_FIELDS: dict[str, TypeAdapter[Any]] = {ours: TypeAdapter(_HINTS[ours]) for _, ours, _ in NUMBERS}
 
 
 def claims(names: Collection[str]) -> bool:
@@ -77,14 +84,22 @@ def claims(names: Collection[str]) -> bool:
     return "position" in lower or bool(lower & {"uniqueid", "fixtime", "devicetime"})
 
 
-def decode_traccar(value: bytes | None) -> Ping | Reject:
-    """The ping in a record of Traccar's forwarder. Never raises."""
+def decode_traccar(value: bytes | None, id_attribute: str | None = None) -> Ping | Reject:
+    """The ping in a record of Traccar's forwarder. Never raises.
+
+    With `id_attribute`, the attribute of the device of that name says which vehicle it is.
+    """
     document = load_object(value)
-    return document if isinstance(document, Reject) else ping_of_object(document)
+    return document if isinstance(document, Reject) else ping_of_object(document, id_attribute)
 
 
-def ping_of_object(fields: Mapping[str, Any]) -> Ping | Reject:
-    """The ping in a forwarded JSON object or in a bare position."""
+def ping_of_object(fields: Mapping[str, Any], id_attribute: str | None = None) -> Ping | Reject:
+    """The ping in a forwarded JSON object or in a bare position; `id_attribute` as in `decode_traccar`."""
+    if isinstance(fields.get("event"), Mapping) and "position" not in fields:
+        return reject(
+            RejectReason.MISSING_FIELD,
+            "position: missing; this is an event of Traccar's, and positions (forward.topic) are what can be read",
+        )
     position = fields.get("position", fields)
     device = fields.get("device")
     if not isinstance(position, Mapping):
@@ -92,7 +107,13 @@ def ping_of_object(fields: Mapping[str, Any]) -> Ping | Reject:
     flat = _flatten(position)
     if isinstance(device, Mapping) and "uniqueId" in device:
         flat["uniqueid"] = device["uniqueId"]
-    return _ping(flat)
+    if id_attribute is None:
+        return _ping(flat)
+    attributes = device.get("attributes") if isinstance(device, Mapping) else None
+    named = attributes.get(id_attribute) if isinstance(attributes, Mapping) else None
+    if type(named) not in {str, int}:
+        return reject(RejectReason.MISSING_FIELD, f"device.attributes.{id_attribute}: missing; it names the vehicle")
+    return _ping(flat | {"uniqueid": named}, device_id=str(flat.get("uniqueid", "")))
 
 
 def ping_of_row(row: Mapping[str, str]) -> Ping | Reject:
@@ -122,14 +143,18 @@ def _flatten(position: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _ping(flat: Mapping[str, Any]) -> Ping | Reject:
+def _ping(flat: Mapping[str, Any], device_id: str = "") -> Ping | Reject:
     unique_id = flat.get("uniqueid")
     if type(unique_id) not in {str, int}:
         return reject(
             RejectReason.MISSING_FIELD,
             "uniqueId: missing; a deviceId alone is a number of Traccar's database and names no vehicle",
         )
-    has_fix = _flag(flat.get("valid")) is not False and _flag(flat.get("outdated")) is not True
+    has_fix = (
+        _flag(flat.get("valid")) is not False
+        and _flag(flat.get("outdated")) is not True
+        and _flag(flat.get("approximate")) is not True
+    )
     times = ("fixtime", "devicetime") if has_fix else ("devicetime", "fixtime")
     name = next((name for name in times if name in flat), None)
     if name is None:
@@ -146,12 +171,14 @@ def _ping(flat: Mapping[str, Any]) -> Ping | Reject:
     document |= _optional(flat)
     if not has_fix:
         document["fix"] = Fix.NONE
+    if 0 < len(device_id) <= 64:
+        document["device_id"] = device_id
     return ping_of_document(document)
 
 
 def _optional(flat: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for theirs, ours, factor in _NUMBERS:
+    for theirs, ours, factor in NUMBERS:
         number = _number(flat.get(theirs))
         if number is None or (theirs == "accuracy" and number == 0):
             continue
@@ -161,7 +188,7 @@ def _optional(flat: Mapping[str, Any]) -> dict[str, Any]:
             found[ours] = _FIELDS[ours].validate_python(value)
         except ValidationError:
             continue
-    for theirs, ours in _FLAGS:
+    for theirs, ours in FLAGS:
         flag = _flag(flat.get(theirs))
         if flag is not None:
             found[ours] = flag

@@ -17,6 +17,8 @@ from tests.unit.cli.conftest import Run
         ("nonsense", "No such command 'nonsense'"),
         ("monitor", "--fences"),
         ("monitor --fences /nowhere.geojson", "/nowhere.geojson"),
+        ("bridge traccar", "--from"),
+        ("bridge traccar --from telematics.pings", "telematics.pings is a topic of ours"),
         ("replay", "FILE"),
         ("watch --since yesterday", "--since: 'yesterday' is not RFC 3339"),
         ("watch --from-offset -1", "--from-offset"),
@@ -56,7 +58,7 @@ def test_a_wrong_use_is_explained(run: Run, line: str, said: str) -> None:
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("noun", ["", "deadletter", "trips", "fences", "rules", "topics", "broker"])
+@pytest.mark.parametrize("noun", ["", "bridge", "deadletter", "trips", "fences", "rules", "topics", "broker"])
 def test_a_noun_alone_lists_its_verbs(run: Run, noun: str) -> None:
     """Without a verb a person is shown what there is."""
     ran = run(*noun.split())

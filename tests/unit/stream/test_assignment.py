@@ -13,11 +13,11 @@ from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
 from telematics.settings import Settings
-from telematics.stream.assignment import Assignment
+from telematics.stream.assignment import Assignment, State
 from telematics.stream.checkpoint import Checkpoint, Outgoing, PartitionLostError, Position
 from telematics.stream.checkpoint import Records as Outgoings
 from telematics.stream.lag import Lag
-from telematics.stream.partition import Partition, State
+from telematics.stream.partition import Partition
 from telematics.stream.reader import Records
 from tests.support.worlds import fences
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -141,9 +142,12 @@ def test_traccar_row_with_flat_attributes() -> None:
     assert traccar.ping_of_row(row) == Ping("a", TS, 1.0, 2.0, satellites=9, ignition=False)
 
 
-@pytest.mark.parametrize("change", [{"valid": False}, {"outdated": True}])
+@pytest.mark.parametrize(
+    "change",
+    [{"valid": False}, {"outdated": True}, {"attributes": {"approximate": True}}, {"outdated": "true"}, {"valid": 0}],
+)
 def test_traccar_without_a_fix(change: dict[str, Any]) -> None:
-    """A repeated or invalid position is a report of the device's time without a fix, never a stop."""
+    """A position that is repeated, invalid or guessed is a report of the device's time without a fix, never a stop."""
     ping = forwarded(**change)
     assert isinstance(ping, Ping)
     assert (ping.fix, ping.ts) == (Fix.NONE, TS + 5_000)
@@ -169,6 +173,7 @@ def test_odd_attributes_are_left_out(attributes: dict[str, Any]) -> None:
         ({"position": POSITION}, R.MISSING_FIELD, "uniqueId"),
         ({"position": 7, "device": DEVICE}, R.WRONG_TYPE, "position"),
         ({"device": DEVICE}, R.MISSING_FIELD, "fixTime"),
+        ({"event": {"type": "deviceOnline"}, "device": DEVICE}, R.MISSING_FIELD, "forward.topic"),
         ({"position": POSITION | {"latitude": 95}, "device": DEVICE}, R.OUT_OF_RANGE, "lat"),
         ({"position": POSITION | {"latitude": "x"}, "device": DEVICE}, R.WRONG_TYPE, "lat"),
         ({"position": POSITION | {"fixTime": "today"}, "device": DEVICE}, R.BAD_TS, "fixtime"),
@@ -179,6 +184,47 @@ def test_odd_attributes_are_left_out(attributes: dict[str, Any]) -> None:
 def test_traccar_refused(value: dict[str, Any], reason: RejectReason, words: str) -> None:
     """Without vehicle, time or position there is no ping, and the refusal names the field."""
     refused = traccar.decode_traccar(orjson.dumps(value))
+    assert isinstance(refused, Reject)
+    assert refused.reason is reason
+    assert words in refused.detail
+
+
+@pytest.mark.parametrize("alarm", sorted(traccar.EVENTS))
+def test_traccar_alarms(alarm: str) -> None:
+    """Each alarm that we have a word for is that event, once, among others and in any spacing."""
+    ping = forwarded(attributes={"alarm": f"overspeed, {alarm},{alarm}"})
+    assert isinstance(ping, Ping)
+    assert ping.events == (traccar.EVENTS[alarm],)
+
+
+def test_traccar_distance_is_no_odometer() -> None:
+    """What Traccar adds up from its positions would vouch for their jumps."""
+    ping = forwarded(attributes={"totalDistance": 9_382_743.2, "distance": 12.5})
+    assert isinstance(ping, Ping)
+    assert ping.odometer_km is None
+
+
+def test_traccar_vehicle_by_an_attribute_of_the_device() -> None:
+    """The named attribute says which vehicle it is, a number too; the unique id is then that of the device."""
+    for plates, vehicle_id in (("ABC-12-34", "ABC-12-34"), (4711, "4711")):
+        value = orjson.dumps({"position": POSITION, "device": DEVICE | {"attributes": {"plates": plates}}})
+        assert traccar.decode_traccar(value, "plates") == replace(
+            EXPECTED, vehicle_id=vehicle_id, device_id="359632106090555"
+        )
+
+
+@pytest.mark.parametrize(
+    ("device", "reason", "words"),
+    [
+        (DEVICE, R.MISSING_FIELD, "device.attributes.plates: missing"),
+        (DEVICE | {"attributes": {"plates": None}}, R.MISSING_FIELD, "device.attributes.plates: missing"),
+        (DEVICE | {"attributes": {"plates": "ABC 12"}}, R.BAD_VEHICLE_ID, "vehicle_id"),
+        (None, R.MISSING_FIELD, "device.attributes.plates: missing"),
+    ],
+)
+def test_traccar_attribute_refused(device: Any, reason: RejectReason, words: str) -> None:
+    """A device without the attribute, or with one that is no id, names no vehicle; its unique id is not taken instead."""
+    refused = traccar.decode_traccar(orjson.dumps({"position": POSITION, "device": device}), "plates")
     assert isinstance(refused, Reject)
     assert refused.reason is reason
     assert words in refused.detail
