@@ -104,6 +104,14 @@ class Columns:
         self._touched[state.slot] = state
         self._changed.add(state.slot)
 
+    def forget(self, state: VehicleState) -> None:
+        """Its vehicle is known no more, and another may have its slot."""
+        self.settle(state)
+        self._touched.pop(state.slot, None)
+        self._changed.discard(state.slot)
+        if state.slot < len(self.table):
+            self.table[state.slot] = _BLANK
+
     def changed(self) -> Slots:
         """The vehicles that were touched or whose fixes were passed by since this was last asked, each once."""
         changed = np.unique(np.concatenate([*self._passed, np.fromiter(self._changed, np.intp, len(self._changed))]))

@@ -54,10 +54,12 @@ class Quarantine(StrEnum):
 class Effects:
     """Alerts in the order they became knowable, and counts by outcome and by reason of quarantine.
 
-    `changed`: the numbers of the vehicles whose state is not what it was.
+    `changed`: the numbers of the vehicles whose state is not what it was; `forgotten`: vehicles of which nothing is known
+    any more, unless `changed` has them again.
     """
 
     alerts: list[Alert] = field(default_factory=list)
     counts: Counter[Outcome] = field(default_factory=Counter)
     quarantined: Counter[Quarantine] = field(default_factory=Counter)
+    forgotten: list[str] = field(default_factory=list)
     changed: Slots = field(default_factory=lambda: np.zeros(0, dtype=np.intp))

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from geofences.index import FenceIndex
     from telematics.core.params import RuleSet
 
+# The deadline of every vehicle, of no rule: it is put off whenever the vehicle is heard, and not part of a snapshot.
+_FORGET: Key = ("", "")
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
 
 
@@ -77,6 +79,7 @@ class MonitorEngine:
         self._rings = self._fleet.rings
         self._trips = Trips()
         self._quality = rules.quality
+        self._forgotten_ms = round(rules.quality.forgotten_s * 1000)
         self._future_ms = round(rules.quality.future_clock_s * 1000)
         self._motion = rules.motion
         self._timers = Timers(self._fleet, self._true_due)
@@ -164,7 +167,7 @@ class MonitorEngine:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything the engine knows but the trips, as plain data: {clock, truncated, vehicles: {id: …}}."""
-        saved = [self.save(slot) for slot in range(len(self._fleet.by_slot))]
+        saved = [self.save(state.slot) for state in self._vehicles.values()]
         return {
             "clock": self.clock,
             "truncated": self.truncated,
@@ -215,7 +218,7 @@ class MonitorEngine:
                 self._trips.put(trip, trip.effective_at)
         for one in known:
             self._take_up(one.state, one.ring)
-        placed = [(state, state.fix) for state in self._fleet.by_slot if state.fix is not None]
+        placed = [(state, state.fix) for state in self._vehicles.values() if state.fix is not None]
         located = self._surroundings.locate(
             np.array([fix.lon for _, fix in placed]), np.array([fix.lat for _, fix in placed])
         )
@@ -233,6 +236,7 @@ class MonitorEngine:
                 self._timers.arm(state, key, due)
             else:
                 del state.deadlines[key]
+        self._timers.arm(state, _FORGET, self._forgotten_at(state))
 
     # -- a. time ---------------------------------------------------------------------------------------------------
 
@@ -251,6 +255,9 @@ class MonitorEngine:
         due, state, (rule_id, subject) = self._timers.pop()
         self._columns.touch(state)
         due = max(due, self.clock)
+        if (rule_id, subject) == _FORGET:
+            self._forget(state, due, revealed)
+            return
         ts = state.device.last_ts + max(0, due - state.device.heard_at)
         if rule_id == visits.TIMER:
             changes = visits.at_timer(self._scope, state, subject)
@@ -262,11 +269,29 @@ class MonitorEngine:
 
     def _true_due(self, state: VehicleState, key: Key, due: int) -> int:
         """When a deadline set for `due` really comes: a silence begins anew whenever the vehicle is heard."""
+        if key == _FORGET:
+            self._columns.settle(state)
+            return self._forgotten_at(state)
         silence = self._rules.silences.get(key[0])
         if silence is None:
             return due
         self._columns.settle(state)
         return max(due, silence.due(self._scope, state))
+
+    def _forgotten_at(self, state: VehicleState) -> int:
+        heard_at = max(state.device.heard_at, *(device.heard_at for device in state.others.values()), 0)
+        return heard_at + self._forgotten_ms
+
+    def _forget(self, state: VehicleState, due: int, revealed: int) -> None:
+        """Not heard of for so long that nothing said of it before means anything."""
+        facts = Facts(self._scope, state, due, revealed, state.device.last_ts)
+        for rule_id, subject in list(state.episodes):
+            rule = self._rules.by_id.get(rule_id)
+            if rule is not None:
+                facts.clear(rule, subject, event_time=state.device.last_ts, reason="forgotten")
+        self._columns.forget(state)
+        self._fleet.remove(state)
+        self._scope.effects.forgotten.append(state.vehicle_id)
 
     def _set_trip(self, trip: Trip) -> None:
         state = self._vehicles.get(trip.vehicle_id)
@@ -332,6 +357,7 @@ class MonitorEngine:
         state = VehicleState(ping.vehicle_id, first_ts=first_ts, primary=ping.device)
         state.trip = self._trips.in_force.get(ping.vehicle_id)
         self._fleet.add(state)
+        self._timers.arm(state, _FORGET, self.clock + self._forgotten_ms)
         return state
 
     def _take_over(self, state: VehicleState, tractor: DeviceState) -> None:

@@ -110,19 +110,29 @@ class Fleet:
         self.slots: dict[str, int] = {}
         """Apart from the states: each of a batch is asked for, few are looked at."""
         self.rings = Rings()
+        self._free: list[int] = []
 
     def add(self, state: VehicleState, ring: Sequence[FixPoint] = ()) -> None:
         """Take in a vehicle that is new here."""
-        state.slot = self.slots[state.vehicle_id] = len(self.by_slot)
+        state.slot = self.slots[state.vehicle_id] = self._free.pop() if self._free else len(self.by_slot)
+        if state.slot == len(self.by_slot):
+            self.by_slot.append(state)
+        else:
+            self.by_slot[state.slot] = state
         self.rings.reserve(state.slot + 1)
         self.rings.put(state.slot, ring)
         self.by_id[state.vehicle_id] = state
-        self.by_slot.append(state)
+
+    def remove(self, state: VehicleState) -> None:
+        """Forget a vehicle; another may have its slot."""
+        del self.by_id[state.vehicle_id], self.slots[state.vehicle_id]
+        self.by_slot[state.slot] = VehicleState("", slot=state.slot)
+        self._free.append(state.slot)
 
     def gauges(self) -> dict[str, int]:
         """How many vehicles there are, and how many alerts and visits are open."""
         return {
-            "vehicles": len(self.by_slot),
-            "open_alerts": sum(map(len, map(attrgetter("episodes"), self.by_slot))),
-            "visits": sum(map(len, map(attrgetter("visits"), self.by_slot))),
+            "vehicles": len(self.by_id),
+            "open_alerts": sum(map(len, map(attrgetter("episodes"), self.by_id.values()))),
+            "visits": sum(map(len, map(attrgetter("visits"), self.by_id.values()))),
         }

@@ -79,8 +79,8 @@ class Timers:
         heap = self._heap
         while heap:
             due, vehicle_id, rule, subject = heap[0]
-            state, key = self._fleet.by_id[vehicle_id], (rule, subject)
-            if state.deadlines.get(key) == due:
+            state, key = self._fleet.by_id.get(vehicle_id), (rule, subject)
+            if state is not None and state.deadlines.get(key) == due:
                 put_off = self._true_due(state, key, due)
                 if put_off == due:
                     return due

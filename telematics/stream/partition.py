@@ -155,6 +155,7 @@ class Partition:
         with self._metrics.time_step("engine"):
             effects = engine.step(batch)
         self._ledger.note(effects.changed, mark, time.monotonic())
+        self._waiting.states += [Outgoing(None, vehicle_id.encode(), None) for vehicle_id in effects.forgotten]
         return effects
 
     # Making it durable
