@@ -4,13 +4,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SECONDS :=
 BOOTSTRAP :=
+SEED :=
 ARGS :=
 KAFKA := 4.4.0
 # The version of uv that writes the requirement files; nothing else uses it.
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench lock upgrade lock-kafka clean
+.PHONY: help install demo test lint format bench chaos lock upgrade lock-kafka clean
 
 help: ## Print this
 	@echo "usage: make TARGET; needs Python 3.11 to 3.14 (PYTHON=... names one) and a network at the first run"
@@ -49,6 +50,9 @@ format: $(VENV)/.dev ## Put the code into its form
 
 bench: $(VENV)/.dev ## Measure on a real Kafka; figures in build/bench.json [ARGS=--quick]
 	@$(PY) -m bench $(ARGS)
+
+chaos: $(VENV)/.dev ## Kill, stop and cut off monitors and brokers, and miss no alert; build/chaos.json [SEED=n] [ARGS=--short]
+	@$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 build/uv/bin/uv: Makefile
 	@$(PY) -m venv build/uv

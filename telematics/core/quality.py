@@ -30,7 +30,9 @@ class QualityParams(Params):
     default_accuracy_m: float = Field(15, gt=0, description="accuracy when the device gives none (GPS.at manual)")
     metres_per_hdop: float = Field(8, gt=0, description="accuracy from hdop when the device gives none")
     forgotten_s: float = Field(
-        2_592_000, ge=86_400, description="a vehicle not heard of for this long is forgotten, and what is open is cleared"
+        2_592_000,
+        ge=86_400,
+        description="a vehicle not heard of for this long is forgotten, and what is open is cleared",
     )
     late_s: float = Field(600, gt=0, description="a late fix older than this moves nothing")
 

@@ -106,7 +106,9 @@ def snapshot_vehicle(state: VehicleState, ring: list[FixPoint], true_due: TrueDu
             for (rule, subject), episode in state.episodes.items()
         ],
         "deadlines": [
-            [number[key[0]], number[key[1]], true_due(state, key, due)] for key, due in state.deadlines.items() if key[0]
+            [number[key[0]], number[key[1]], true_due(state, key, due)]
+            for key, due in state.deadlines.items()
+            if key[0]
         ],
         "memory": [[number[rule], number[subject], value] for (rule, subject), value in state.memory.items()],
     }

@@ -8,7 +8,7 @@ has to begin at the offset its partition expects. When either disagrees the batc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -95,7 +95,7 @@ class Assignment(ConsumerRebalanceListener, Generic[P]):
         self._deadline_s = deadline_s
         self._holes: dict[int, tuple[int, int]] = {}
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Settle what we can before the deadline, then let go."""
         self.generation += 1
         self.joined = False
@@ -106,7 +106,8 @@ class Assignment(ConsumerRebalanceListener, Generic[P]):
                 await asyncio.gather(*(partition.settle() for partition in going), return_exceptions=True)
         except TimeoutError:
             log.warning("revoked_unsettled", partitions=[partition.number for partition in going])
-        for partition in going:
+        # Not `going`: meanwhile one of them may have been started anew.
+        for partition in [self.held[place.partition] for place in revoked if place.partition in self.held]:
             if partition.state is State.RUNNING and partition.settled:
                 self.held.pop(partition.number, None)
                 self.kept[partition.number] = partition

@@ -13,7 +13,14 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import CoordinatorNotAvailableError, IllegalOperation, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    CoordinatorNotAvailableError,
+    IllegalOperation,
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
@@ -64,6 +71,7 @@ class Checkpoint:
         self._link = link
         self._producer: AIOKafkaProducer | None = None
         self._in_transaction = False  # also of one that was broken off
+        self._was_fenced = False
         self._lost = False
         self._writing = asyncio.Lock()
         self._most_bytes = _MOST_BYTES
@@ -104,15 +112,18 @@ class Checkpoint:
                     async with asyncio.timeout(_PATIENCE_S):
                         await self._write_once(records, former, then)
                     break
-                except (KafkaError, OSError) as error:
-                    # Whatever came of it: the next producer ends this transaction, and the offset tells.
+                except (KafkaError, IllegalOperation, AssertionError, OSError) as error:
+                    # A producer that is fenced between two steps says that the second is illegal, or trips over its own
+                    # assertions. Whatever came of it: the next one ends this transaction, and the offset tells.
                     await self._end_producer()
                     if isinstance(error, MessageSizeTooLargeError) and self._most_bytes > _LEAST_BYTES:
                         self._most_bytes //= 2
                         log.warning("record_too_large", partition=self._place.partition, trying_bytes=self._most_bytes)
                         records = encode(self._most_bytes)
                         continue
-                    await self._link.lost(error, "Write")
+                    self._was_fenced = isinstance(error, ProducerFenced | InvalidProducerEpoch)
+                    if not self._was_fenced:
+                        await self._link.lost(error, "Write")
                     await asyncio.sleep(wait_s)
             self._link.found()
 
@@ -122,13 +133,22 @@ class Checkpoint:
             await self._end_producer()
         producer = self._producer
         if producer is None:
+            if self._was_fenced:
+                # Perhaps by an heir: look before ending what it is doing.
+                self._require(await self._committed(), (former, then.offset))
             producer = await self._start()
             found = await self._committed()
+            self._require(found, (former, then.offset))
             if found is not None and found.offset == then.offset:
                 return  # the last try was committed, and nobody was there to hear it
-            if (None if found is None else found.offset) != former:
-                raise PartitionLostError
         await self._transact(producer, records, then)
+
+    def _require(self, found: Position | None, either: tuple[int | None, int]) -> None:
+        """Raises PartitionLostError when somebody else has gone on: what is committed is neither before nor behind us."""
+        if (None if found is None else found.offset) not in either:
+            # For good: the producer is new, and would let whoever waits behind us write unasked.
+            self._lost = True
+            raise PartitionLostError
 
     async def close(self) -> None:
         """Let go of the producer, after what it is writing."""

@@ -163,14 +163,14 @@ async def ended(client: Any, deadline_s: float = 2.0) -> None:
         stopping.cancel()
     if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
         return
-    # aiokafka has no public way to give up.
+    # aiokafka has no public way to give up; and what closes its connections may await what we have just cancelled.
     if isinstance(client, AIOKafkaProducer):
         if client._sender.sender_task is not None:  # noqa: SLF001
             client._sender.sender_task.cancel()  # noqa: SLF001
         closing = client.client.close()
     else:
         closing = client._client.close()  # noqa: SLF001
-    await asyncio.wait({asyncio.ensure_future(closing)})
+    await asyncio.gather(closing, return_exceptions=True)
 
 
 def backoff_s(first: float = 0.1, most: float = 5.0) -> Iterator[float]:

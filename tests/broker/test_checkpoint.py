@@ -175,6 +175,48 @@ async def test_a_former_owner_can_write_no_more(bootstrap: str, topic_prefix: st
     assert await _read(settings) == [encode_alert(alert) for alert in alerts]
 
 
+async def test_a_former_owner_is_not_heard_a_second_time(bootstrap: str, topic_prefix: str) -> None:
+    """What was waiting behind the write that lost the partition is refused like it, whatever producer is there by then."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    alerts = _alerts()[:4]
+    async with _checkpoint(settings) as sleeper, _checkpoint(settings) as heir:
+        await _open(sleeper)
+        await sleeper.write(_records(settings, alerts[:2]), None, Position(10))
+        assert await heir.open() == Position(10)
+        await heir.write(_records(settings, alerts[2:]), 10, Position(20))
+        for late in (15, 16):
+            with pytest.raises(PartitionLostError):
+                await sleeper.write(_records(settings, alerts[2:]), 10, Position(late))
+        assert await heir.open() == Position(20)
+    assert await _read(settings) == [encode_alert(alert) for alert in alerts]
+
+
+async def test_one_who_is_fenced_while_writing_goes_on(
+    bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes the partition over between two batches and writes nothing: all of them are there once."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    alerts = _alerts()
+    sending: Any = AIOKafkaProducer.send_batch
+    strangers: list[Position | None] = []
+    async with _checkpoint(settings) as owner, _checkpoint(settings) as stranger:
+
+        async def fenced(producer: AIOKafkaProducer, *of: Any, **where: Any) -> Any:
+            if strangers:
+                return await sending(producer, *of, **where)
+            strangers.append(await stranger.open())
+            sent = await sending(producer, *of, **where)
+            await asyncio.wait({sent})
+            return sent
+
+        await _open(owner)
+        monkeypatch.setattr(AIOKafkaProducer, "send_batch", fenced)
+        await owner.write(_records(settings, alerts), None, Position(10))
+        assert strangers == [None]
+        assert await owner.open() == Position(10)
+    assert await _read(settings) == [encode_alert(alert) for alert in alerts]
+
+
 async def test_what_a_former_owner_had_begun_is_undone(
     bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,7 +182,7 @@ async def test_topics_are_created_checked_and_diagnosed(bootstrap: str, topic_pr
     settings = settings_for(bootstrap, topic_prefix)
     missing = await _run(settings, "topics", "check", "--json")
     assert missing.code == 1
-    assert len(missing.json["findings"]) == 4
+    assert len(missing.json["findings"]) == 5
     created = await _run(settings, "topics", "create", "--profile", "sim", "--partitions", 2, "--json")
     assert len(created.json["created"]) == 4
     assert (await _run(settings, "topics", "create", "--profile", "sim", "--json")).json == {"created": []}

@@ -79,7 +79,7 @@ class Running:
 
     async def until_caught_up(self) -> None:
         """Until everything written so far is judged, confirmed and committed."""
-        await _until_committed(self.settings, lambda: bool(self.checks()))
+        await until_committed(self.settings, lambda: bool(self.checks()))
 
     async def stop(self) -> None:
         """As SIGTERM would."""
@@ -149,11 +149,14 @@ class MonitorProcess:
             assert self.process.poll() is None, self.log.read_text()
             return self.port() is not None
 
-        await _until_committed(self.settings, alive)
+        await until_committed(self.settings, alive)
 
 
-async def _until_committed(settings: Settings, alive: Callable[[], bool]) -> None:
-    # The broker's word, not the monitor's: what it holds committed against where its log ends.
+async def until_committed(settings: Settings, alive: Callable[[], bool], deadline_s: float = _DEADLINE_S) -> None:
+    """Until the group has committed the whole log, by the broker's word and not the monitor's.
+
+    `alive` is asked meanwhile: False is not yet, and it raises when there is nothing to wait for any more.
+    """
     async with open_reader(settings.kafka, settings.topics.pings) as reader:
         client = connection.admin(settings.kafka)
         await client.start()
@@ -170,7 +173,7 @@ async def _until_committed(settings: Settings, alive: Callable[[], bool]) -> Non
             return all(offsets.get(number, 0) >= end for number, end in ends.items())
 
         try:
-            await eventually(committed, f"committed up to {ends}")
+            await eventually(committed, f"committed up to {ends}", deadline_s)
         finally:
             await client.close()
 

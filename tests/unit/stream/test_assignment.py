@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -193,3 +194,16 @@ async def test_a_partition_is_not_kept_half_settled() -> None:
     await hands.assignment.on_partitions_revoked([PLACE])
     assert hands.assignment.kept == {}
     assert hands.discarded == [partition]
+
+
+async def test_a_partition_started_anew_during_a_rebalance_goes_too() -> None:
+    """One that is found to be another's while we still wait to give it up is not held on to in its new shape."""
+    hands = Hands()
+    partition = await hands.given()
+    async with hands.assignment.busy:
+        revoking = asyncio.create_task(hands.assignment.on_partitions_revoked([PLACE]))
+        await asyncio.sleep(0)
+        hands.assignment.outdated(partition, PLACE)
+    await revoking
+    assert hands.assignment.held == {}
+    assert hands.discarded == [made for made, _ in hands.made]
