@@ -13,10 +13,15 @@ from telematics.core.state import Anchor, DeviceState, Episode, FixPoint, Vehicl
 from telematics.model import Device, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telematics.core.timers import TrueDue
     from telematics.model import Trip
 
 STATE_VERSION = 1
+# From each older version to the one after it: how a state was written then, to how it is now. Whoever changes what is
+# written raises the version, and says here what becomes of the states that are kept.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def snapshot_vehicle(state: VehicleState, ring: list[FixPoint], true_due: TrueDu
 
 
 def parse_vehicle(plain: object) -> Plain:
-    """What `snapshot_vehicle` wrote down, held against what it may be.
+    """What `snapshot_vehicle` of this version or an older one wrote down, held against what it may be.
 
     Raises NewerStateError for a version this program does not know yet, ValueError for what is no state of a vehicle.
     """
@@ -125,8 +130,11 @@ def parse_vehicle(plain: object) -> Plain:
     version = plain.get("v")
     if isinstance(version, int) and version > STATE_VERSION:
         raise NewerStateError(f"it has version {version}, and this program reads up to {STATE_VERSION}")
+    while version in MIGRATIONS:
+        plain = MIGRATIONS[version](plain)
+        version = plain["v"]
     if version != STATE_VERSION:
-        raise ValueError(f"it has version {version!r}, and this program reads {STATE_VERSION}")
+        raise ValueError(f"it has version {version!r}, and this program reads up to {STATE_VERSION}")
     return msgspec.convert(plain, Plain)
 
 

@@ -92,8 +92,8 @@ async def show_letter(settings: Settings, partition: int, offset: int) -> Stored
 async def retry_letters(settings: Settings, letters: Collection[Stored]) -> list[Retried]:
     """Send the original key and value to the topic they came from, unchanged; the key decides the partition anew.
 
-    That is the topic of the pings, or what a bridge reads. One that was cut is refused: half a ping is none. Raises
-    BrokerError; what was sent by then stays sent.
+    That is the topic of the pings, or what a bridge reads. One that was cut is refused: half a ping is none; so is the
+    state of a vehicle, which was found out anew long since. Raises BrokerError; what was sent by then stays sent.
     """
     known = await topics.describe(settings.kafka, {stored.letter.topic for stored in letters}) if letters else {}
     producer = connection.producer(settings.kafka)
@@ -103,6 +103,8 @@ async def retry_letters(settings: Settings, letters: Collection[Stored]) -> list
         for stored in letters:
             letter = stored.letter
             refused = _refusal(letter, known)
+            if letter.topic == settings.topics.states:
+                refused = "it is the state of a vehicle, which was found out anew from the pings"
             if refused is None:
                 await producer.send_and_wait(
                     letter.topic, letter.value, letter.key, timestamp_ms=max(0, letter.arrival)

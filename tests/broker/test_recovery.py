@@ -15,7 +15,7 @@ from telematics.errors import UserError
 from telematics.settings import Settings
 from telematics.stream import connection
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position
-from telematics.stream.deadletters import list_letters
+from telematics.stream.deadletters import list_letters, retry_letters
 from telematics.stream.ledger import Mark, Restart
 from telematics.stream.reader import Record, open_reader
 from telematics.stream.trips_topic import publish_trips
@@ -141,6 +141,8 @@ async def test_a_snapshot_that_cannot_be_read_is_told_and_found_out_anew(bootstr
     assert {letter.key for letter in letters} == set(states)
     assert {letter.topic for letter in letters} == {settings.topics.states}
     assert len(letters) == len(states)
+    (retried,) = await retry_letters(settings, [await anext(list_letters(settings))])
+    assert retried.refused == "it is the state of a vehicle, which was found out anew from the pings"
     async with running(settings, fences()) as monitor:
         await monitor.until_caught_up()
     assert len([stored async for stored in list_letters(settings)]) == len(states), "told once"

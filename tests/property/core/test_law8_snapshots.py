@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from geofences.index import FenceIndex
 from geofences.model import Detect, Fence, FenceKind
+from telematics.core import snapshot
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
-from telematics.core.snapshot import NewerStateError, parse_vehicle
+from telematics.core.snapshot import NewerStateError, parse_vehicle, restore_vehicle
 from telematics.model import Device, DeviceEvent
 from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
 from tests.support.places import FENCES, INDEX, circle
@@ -179,3 +180,38 @@ def test_a_state_of_another_version_is_refused() -> None:
     plain = {**engine.snapshot()["vehicles"]["T1"], "v": 99}
     with pytest.raises(NewerStateError, match="it has version 99"):
         parse_vehicle(plain)
+
+
+def test_states_of_older_versions_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of a migration is taken in turn; a version from which none leads is refused."""
+    engine = MonitorEngine(INDEX, RULE_SET)
+    run(engine, list(Truck("T1").send().sent))
+    plain = engine.snapshot()["vehicles"]["T1"]
+    monkeypatch.setattr(snapshot, "STATE_VERSION", 3)
+    monkeypatch.setitem(snapshot.MIGRATIONS, 1, lambda old: {**old, "v": 2, "moved_ts": old["moved_ts"] + 5})
+    monkeypatch.setitem(snapshot.MIGRATIONS, 2, lambda old: {**old, "v": 3, "moved_ts": old["moved_ts"] * 2})
+    parsed = parse_vehicle(plain)
+    assert (parsed.v, parsed.moved_ts) == (3, (plain["moved_ts"] + 5) * 2)
+    with pytest.raises(ValueError, match="it has version 0"):
+        parse_vehicle({**plain, "v": 0})
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"ring": [["a", 0, 0, 0, 0]]},
+        {"names": []},
+        {"fix": [1, 2]},
+        {"episodes": [[0, 0, 1, 9, 0, True]]},
+        {"device": None},
+    ],
+)
+def test_what_is_no_state_is_refused(spoilt: dict[str, Any]) -> None:
+    """A state that contradicts its form never reaches an engine."""
+    engine = MonitorEngine(INDEX, RULE_SET)
+    truck = Truck("T1", km=28)
+    run(engine, list(truck.drive(30).stand(300).sent))
+    plain = json.loads(json.dumps(engine.snapshot()["vehicles"]["T1"]))
+    restore_vehicle("T1", parse_vehicle(plain))
+    with pytest.raises(ValueError, match=r"."):
+        restore_vehicle("T1", parse_vehicle({**plain, **spoilt}))

@@ -12,13 +12,18 @@ from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.metrics import Metrics
+from telematics.model import DeviceEvent, Ping
 from telematics.settings import Settings
 from telematics.stream import connection
-from telematics.stream.checkpoint import Checkpoint, Position, Records
+from telematics.stream.checkpoint import Checkpoint, Outgoing, Position, Records
 from telematics.stream.lag import Lag
 from telematics.stream.member import Member
 from telematics.stream.partition import Partition
+from telematics.wire.partitioner import partition_of
+from telematics.wire.pings import encode_ping
+from telematics.wire.ticks import TICK_HEADERS, TICK_VALUE
 from tests.support.records import Raw
+from tests.support.truck import NOON
 from tests.support.worlds import fences
 
 MEGABYTE = 1_000_000
@@ -32,6 +37,7 @@ class Writing:
         self.failure: Exception | None = None
         self.offsets: list[int] = []
         self.letters = 0
+        self.states: list[Outgoing] = []
 
     async def write(self, encode: Callable[[int], Records], _former: int | None, then: Position) -> None:
         """Wait, then keep the offset or fail."""
@@ -39,7 +45,9 @@ class Writing:
         if self.failure is not None:
             raise self.failure
         self.offsets.append(then.offset)
-        self.letters += sum(map(len, encode(MEGABYTE).values()))
+        records = encode(MEGABYTE)
+        self.letters += sum(map(len, records.values()))
+        self.states += [each for place, many in records.items() if place.topic.endswith("state") for each in many]
 
     def lose(self) -> None:
         """Nothing to do."""
@@ -156,3 +164,19 @@ async def test_a_write_that_fails_for_good_does_not_leave_judging_waiting() -> N
     writing.may.set()
     await asyncio.wait_for(turn, 5)
     assert isinstance(member._failure, RuntimeError)
+
+
+async def test_a_vehicle_that_is_forgotten_has_no_state_any_more() -> None:
+    """What was kept of it is deleted with the checkpoint that tells its end; if it returns at once, it is kept anew."""
+    partition, writing = _running(0)
+    writing.may.set()
+    key = next(f"truck-{n}".encode() for n in range(99) if partition_of(f"truck-{n}".encode(), 2) == 0)
+    value = encode_ping(Ping(key.decode(), ts=NOON, lat=19.0, lon=-99.0, speed_kmh=50, events=(DeviceEvent.PANIC,)))
+    partition.take([cast("Any", Raw(0, NOON, key, value))])
+    await partition.settle()
+    assert [(state.key, state.value is None) for state in writing.states] == [(key, False)]
+    tick = Raw(1, NOON + 31 * 86_400_000, None, TICK_VALUE, tuple(TICK_HEADERS))
+    later = encode_ping(Ping(key.decode(), ts=tick.timestamp, lat=19.0, lon=-99.0, events=(DeviceEvent.PANIC,)))
+    partition.take([cast("Any", tick), cast("Any", Raw(2, tick.timestamp, key, later))])
+    await partition.settle()
+    assert [(state.key, state.value is None) for state in writing.states[1:]] == [(key, True), (key, False)]
