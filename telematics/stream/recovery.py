@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 # States that are decoded in one go; nothing else happens meanwhile.
 _AT_ONCE = 200
+# So often, and so long after each other, is a log asked for its end that ends before where we have been.
+_LOOKS, _LOOK_AGAIN_S = 20, 0.5
 
 
 class States:
@@ -55,9 +57,8 @@ class States:
             self.unreadable.append(Rejected(record, kept))
             self.lost.add(key.decode("utf-8", "replace"))
         elif kept.group != group or (committed is not None and kept.offset > committed):
-            self.lost.add(
-                kept.known.state.vehicle_id
-            )  # what another group knew, or we before our offset was moved back
+            # What another group knew, or we did before our offset was moved back.
+            self.lost.add(kept.known.state.vehicle_id)
         else:
             self.known.append(kept.known)
             self.until = max(self.until, kept.offset)
@@ -102,10 +103,11 @@ async def rebuild(
     number = partition.number
     states = await _read_states(settings, partition, committed)
     async with open_reader(settings.kafka, settings.topics.pings, [number]) as reader:
-        begin, end = (await reader.begins())[number], (await reader.ends())[number]
-        if max(states.until, 0 if committed is None else committed.offset) > end:
+        reached = max(states.until, 0 if committed is None else committed.offset)
+        begin, end = (await reader.begins())[number], await _end(reader, number, reached)
+        if reached > end:
             # The topic was made anew: what is known is of another log.
-            log.warning("offset_gone", partition=number, committed=states.until, begin=begin, end=end)
+            log.warning("offset_gone", partition=number, committed=reached, begin=begin, end=end)
             gone, states = states, States()
             plan = Plan(Mark(begin, 0), begin, None if committed is None else committed.offset, truncated=begin > 0)
             forgotten = gone.keys
@@ -206,6 +208,20 @@ async def _replay(settings: Settings, partition: Partition, reader: TopicReader,
             await asyncio.sleep(0)
             if partition.taken.is_set():
                 return
+
+
+async def _end(reader: TopicReader, number: int, reached: int) -> int:
+    """The end of the log. A broker that has only just come up may show less than there is: it is given its time.
+
+    To take a log for another one would be to announce everything a second time.
+    """
+    end = (await reader.ends())[number]
+    for _ in range(_LOOKS):
+        if end >= reached:
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        end = (await reader.ends())[number]
+    return end
 
 
 async def _window(settings: Settings, reader: TopicReader, number: int, end: int) -> int:
