@@ -92,6 +92,8 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         partition_assignment_strategy=(sticky, RoundRobinPartitionAssignor),
         session_timeout_ms=session_ms,
+        # Of a member that settles what is taken away, and has then to be heard of in time.
+        rebalance_timeout_ms=2 * session_ms,
         heartbeat_interval_ms=session_ms // _HEARTBEATS_A_SESSION,
     )
 

@@ -453,7 +453,11 @@ async def _without(secured: SecuredBroker, prefix: str, number: int, *, may_see:
             await eventually(well, f"it works with {missing}", _LONG_S)
         except AssertionError:
             raise AssertionError(f"{missing}: {detail(monitor.checks())}") from None
-        assert await _letters(by_the_open_door) == 1
+
+        async def is_told() -> bool:
+            return await _letters(by_the_open_door) == 1
+
+        await eventually(is_told, f"its dead letter with {missing}", _LONG_S)
     assert await all_alerts(by_the_open_door)
 
 
