@@ -25,7 +25,7 @@ Batches = Mapping[TopicPartition, Records]
 # Bounds how late a due commit is noticed; records that are there are returned at once.
 _POLL_MS = 200
 _PROBE_TIMEOUT_S = 5.0
-# A rebalance waits for its slowest member as long as a session lasts, and throws it out then.
+# A member has to be heard of again before its session is over; the rebalance itself waits for twice that.
 _REVOKE_SHARE = 0.8
 # Of the time to stop in, the share for what is in hand; the rest is for leaving the group.
 SETTLE_SHARE = 0.7
