@@ -522,10 +522,11 @@ async def test_the_commands_need_what_is_documented(
 
 
 async def _write_rubbish(settings: Settings) -> None:
-    """A record that becomes a dead letter."""
+    """A record that becomes a dead letter, and a state that is gone: something that has to be read."""
     producer = connection.producer(settings.kafka)
     await producer.start()
     await producer.send_and_wait(settings.topics.pings, b"{", b"T-1", partition=0, timestamp_ms=1_769_601_600_000)
+    await producer.send_and_wait(settings.topics.states, None, b"T-1", partition=0)
     await producer.stop()
 
 

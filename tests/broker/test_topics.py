@@ -22,7 +22,7 @@ async def test_what_is_created_is_as_it_must_be(bootstrap: str, topic_prefix: st
     assert await topics.check(settings, profile) == []
     described = await topics.describe(settings.kafka, created)
     assert {name: topic.partitions for name, topic in described.items()} == dict(
-        zip(created, (3, 3, 3, 1), strict=True)
+        zip(created, (3, 3, 3, 1, 3), strict=True)
     )
     assert {topic.profile for topic in described.values()} == {profile}
 
