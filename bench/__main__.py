@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.child import measure
 from bench.load import PARTITIONS, Load, write_fences, write_load
 from bench.monitor import bench_settings
-from bench.report import BARE, MANY, Round, figures, floors, rows
+from bench.report import BARE, MANY, WITHOUT, Fact, Round, facts, figures, floors, rows
 from bench.throughput import Rate
 from telematics.stream import topics
 from telematics.stream.local.broker import LocalBroker
@@ -48,6 +48,9 @@ class Extent:
     many: bool
     latency_fences: tuple[int, ...]
     latency_s: float
+    recovered: int
+    """Vehicles that a monitor has to know again."""
+    rebalance: bool
     rates: tuple[int, ...] = (2_000, 10_000)
 
     @property
@@ -55,11 +58,30 @@ class Extent:
         """Measurements in all, for the progress bar."""
         loads = 2 if self.many else 1
         latencies = len(self.latency_fences) * len(self.rates)
-        return loads + self.rounds * (1 + len(self.fences) + self.many) + len(self.fences) + latencies
+        rounds = self.rounds * (1 + len(self.fences) + 1 + self.many)
+        return loads + rounds + len(self.fences) + latencies + 1 + self.rebalance
 
 
-FULL = Extent(300_000, 3, (100, 1_000, 10_000), many=True, latency_fences=(100, 1_000, 10_000), latency_s=6.0)
-QUICK = Extent(60_000, 1, (100, 1_000, 10_000), many=False, latency_fences=(1_000,), latency_s=4.0)
+FULL = Extent(
+    300_000,
+    3,
+    (100, 1_000, 10_000),
+    many=True,
+    latency_fences=(100, 1_000, 10_000),
+    latency_s=6.0,
+    recovered=100_000,
+    rebalance=True,
+)
+QUICK = Extent(
+    60_000,
+    1,
+    (100, 1_000, 10_000),
+    many=False,
+    latency_fences=(1_000,),
+    latency_s=4.0,
+    recovered=10_000,
+    rebalance=False,
+)
 
 
 class Bench:
@@ -75,8 +97,8 @@ class Bench:
         self.took_s: dict[str, float] = {}
         """How long each step took: where the bench's own time goes."""
 
-    def run(self) -> tuple[list[Round], dict[str, dict[str, Any]]]:
-        """The rounds; and latency and bytes, by number of fences."""
+    def run(self) -> tuple[list[Round], dict[str, dict[str, Any]], dict[str, Any]]:
+        """The rounds; latency and bytes, by number of fences; what is measured once, by its name."""
         extent = self._extent
         try:
             for count in extent.fences:
@@ -87,7 +109,10 @@ class Bench:
             extra: dict[str, dict[str, Any]] = {str(count): self._memory(load, count) for count in extent.fences}
             for count in extent.latency_fences:
                 extra[str(count)]["latency"] = {str(rate): self._latency(load, count, rate) for rate in extent.rates}
-            return rounds, extra
+            once = {"recovery": self._recovery()}
+            if extent.rebalance:
+                once["rebalance"] = self._rebalance(load)
+            return rounds, extra, once
         finally:
             for prefix in self._prefixes:
                 asyncio.run(topics.delete(bench_settings(self._bootstrap, prefix, "none")))
@@ -124,12 +149,14 @@ class Bench:
         for count in self._extent.fences:
             with self._step(f"{of}: {count:,} fences"):
                 found[str(count)] = self._monitor(load, count, f"{number}-{count}")
+        with self._step(f"{of}: {WITHOUT}"):
+            found[WITHOUT] = self._monitor(load, 1_000, f"{number}-without", transactions=False)
         if many is not None:
             with self._step(f"{of}: {many.vehicles:,} vehicles"):
                 found[MANY] = self._monitor(many, 1_000, f"{number}-many")
         return found
 
-    def _monitor(self, load: Load, fences: int, group: str) -> Rate:
+    def _monitor(self, load: Load, fences: int, group: str, *, transactions: bool = True) -> Rate:
         found = measure(
             "bench.monitor",
             bootstrap=self._bootstrap,
@@ -138,6 +165,7 @@ class Bench:
             fences=str(self._fences(fences)),
             pings=load.pings,
             first=max(load.pings // 10, load.steady_from),
+            transactions=transactions,
         )
         return Rate(**found)
 
@@ -159,11 +187,33 @@ class Bench:
                 seconds=self._extent.latency_s,
             )
 
+    def _recovery(self) -> dict[str, Any]:
+        with self._step(f"recovery of {self._extent.recovered:,} vehicles"):
+            return measure(
+                "bench.recovery",
+                bootstrap=self._bootstrap,
+                prefix=self._topics("recovery", topics.Profile.SIM),
+                fences=str(self._fences(1_000)),
+                vehicles=self._extent.recovered,
+            )
+
+    def _rebalance(self, load: Load) -> dict[str, Any]:
+        rate = self._extent.rates[0]
+        with self._step(f"members come and go at {rate:,}/s"):
+            return measure(
+                "bench.rebalance",
+                bootstrap=self._bootstrap,
+                prefix=self._topics("rebalance", topics.Profile.LIVE),
+                load=load.prefix,
+                fences=str(self._fences(1_000)),
+                rate=rate,
+            )
+
 
 def main() -> int:
     """Measure, write, print; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="How fast, how soon and how large.")
-    parser.add_argument("--quick", action="store_true", help="a rough look in about a minute and a half")
+    parser.add_argument("--quick", action="store_true", help="a rough look in about two minutes")
     extent = QUICK if parser.parse_args().quick else FULL
     # As Ctrl-C: the child that measures, the broker and the folder go with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -176,8 +226,8 @@ def main() -> int:
         _broker() as bootstrap,
     ):
         bench = Bench(bootstrap, Path(folder), extent, progress)
-        rounds, extra = bench.run()
-    document = figures(rounds, extra)
+        rounds, extra, once = bench.run()
+    document = figures(rounds, extra, once)
     document["run"] = {
         "quick": extent is QUICK,
         "pings": extent.pings,
@@ -190,6 +240,8 @@ def main() -> int:
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     _print(console, document)
+    for fact in facts(document):
+        console.print(_told(fact))
     for floor in floors(rounds):
         verdict = "PASS" if floor.ok else "FAIL"
         console.print(f"{verdict}  {floor.what}: {floor.measured:.3f}, at least {floor.at_least:.2f}")
@@ -204,6 +256,14 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     console.print(table)
     ran = document["run"]
     console.print(f"{OUT}; {ran['seconds']} s on {ran['cores']} cores, load before {ran['load_average_before']}")
+
+
+def _told(fact: Fact) -> str:
+    told = f"{fact.what}: {fact.figure:g} {fact.unit}".rstrip()
+    if fact.goal is None:
+        return told
+    goal = f"{'at least' if fact.is_least else 'below'} {fact.goal:g} {fact.unit}".rstrip()
+    return f"{told}; goal {goal}, {'met' if fact.ok else 'missed'}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-DEADLINE_S = 180.0
+DEADLINE_S = 300.0
 
 
 class ChildError(Exception):

@@ -7,17 +7,9 @@ same machine, less `raised_at` is the time until a consumer has the decoded aler
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 from bench.child import answer, given
 from bench.load import TRUCKS
 from bench.monitor import bench_settings
+from bench.process import MonitorProcess
 from bench.throughput import percentile
 from simulators.encoding import encode_simulated
 from telematics.model import DeviceEvent, Ping
@@ -39,7 +32,6 @@ from telematics.wire.pings import decode_ping
 PANICS_PER_S = 50
 WARM_UP_S = 2.0  # of the steady rate
 GRAIN_S = 0.005
-READY_WITHIN_S = 60.0
 JUDGED_WITHIN_S = 60.0
 ALERTS_WITHIN_S = 20.0
 METRES_PER_DEGREE = 111_195.0
@@ -47,11 +39,12 @@ METRES_PER_DEGREE = 111_195.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """So many pings a second from so many vehicles for so long."""
+    """So many pings a second from so many vehicles for so long, of them so many a second with the panic button."""
 
     rate: int
     seconds: float
     vehicles: int
+    panics_per_s: int = PANICS_PER_S
 
     @property
     def pings(self) -> int:
@@ -64,7 +57,7 @@ def paced(trucks: list[Ping], plan: Plan, start_ms: int) -> Iterator[tuple[int, 
 
     Every so many of them carries `panic`, each time of another vehicle.
     """
-    panic_every = plan.rate // PANICS_PER_S
+    panic_every = plan.rate // plan.panics_per_s
     # A vehicle's turns come `vehicles` pings apart: with a step that divides it, always the same ones would panic.
     while math.gcd(panic_every, plan.vehicles) > 1:
         panic_every += 1
@@ -135,6 +128,16 @@ async def until_judged(settings: Settings) -> None:
         await client.close()
 
 
+async def introduce(settings: Settings, fleet: list[Ping]) -> None:
+    """Let each vehicle be heard once, and that be judged.
+
+    A fleet that is heard for the first time all at once enters thousands of fences: that is no steady state.
+    """
+    now_ms = round(time.time() * 1000)
+    await send(settings, [(0, p.vehicle_id.encode(), encode_simulated(replace(p, ts=now_ms))) for p in fleet])
+    await until_judged(settings)
+
+
 async def listen(settings: Settings, wanted: int, after_ms: int) -> list[float]:
     """Milliseconds from append to readable of each panic alert appended after the warm-up, in order of reading."""
     took_ms = []
@@ -151,45 +154,11 @@ async def listen(settings: Settings, wanted: int, after_ms: int) -> list[float]:
     return took_ms
 
 
-@asynccontextmanager
-async def monitor(settings: Settings, fences: str) -> AsyncIterator[None]:
-    """`telematics monitor` in a process of its own, ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "telematics", "monitor", "--fences", fences, "--port", str(port)]
-    command += ["--bootstrap", settings.kafka.bootstrap, "--prefix", settings.topics.prefix]
-    command += ["--group", settings.kafka.group]
-    own = {"TELEMATICS_LOG__LEVEL": "warning", "TELEMATICS_HTTP__HOST": "127.0.0.1"}
-    process = subprocess.Popen(command, env=os.environ | own)  # noqa: ASYNC220 - nothing else runs here yet
-    try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            while not await asyncio.to_thread(_ready, port):
-                if process.poll() is not None:
-                    raise RuntimeError(f"the monitor ended with {process.returncode} before it was ready")
-                await asyncio.sleep(0.2)
-        yield
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait)
-
-
-def _ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as page:
-            return bool(json.load(page)["ready"])
-    except (urllib.error.HTTPError, OSError):
-        return False
-
-
 async def alert_latency(settings: Settings, load: Settings, fences: str, plan: Plan) -> list[float]:
     """Milliseconds from append to readable, one an alert. Raises TimeoutError when an alert does not come."""
     ready = await trucks(load, plan.vehicles)
-    async with monitor(settings, fences):
-        # A fleet that is heard for the first time all at once enters thousands of fences: that is no steady state.
-        now_ms = round(time.time() * 1000)
-        await send(settings, [(0, p.vehicle_id.encode(), encode_simulated(replace(p, ts=now_ms))) for p in ready])
-        await until_judged(settings)
+    async with MonitorProcess(settings, fences):
+        await introduce(settings, ready)
         # Encoded ahead, so that encoding is no part of what is sent when; it takes 10 µs a ping.
         start_ms = round(time.time() * 1000 + 1000 + plan.pings * 0.02)
         pings = [(when, p.vehicle_id.encode(), encode_simulated(p)) for when, p in paced(ready, plan, start_ms)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from bench.at_least_once import AtLeastOnce
 from bench.child import answer, given
 from bench.throughput import Rate, Sample, rate
 from geofences.formats.geojson import load_geojson
@@ -22,7 +23,7 @@ from telematics.core.params import RuleSet
 from telematics.logs import configure_logging
 from telematics.metrics import Metrics
 from telematics.settings import Settings, load_settings
-from telematics.stream.service import run
+from telematics.stream import service
 
 SAMPLE_S = 0.05
 
@@ -37,10 +38,15 @@ def bench_settings(bootstrap: str, prefix: str, group: str) -> Settings:
     )
 
 
-async def judge(settings: Settings, fences: Path, pings: int, first: int) -> Rate:
-    """Judge so many pings; the rate from the ping numbered `first` to the last."""
+async def judge(settings: Settings, fences: Path, pings: int, first: int, *, transactions: bool) -> Rate:
+    """Judge so many pings; the rate from the ping numbered `first` to the last.
+
+    Without transactions the same is written and committed, at least once instead of exactly once: what they cost.
+    """
     metrics = Metrics()
-    running = asyncio.create_task(run(settings, FenceIndex(load_geojson(fences)), RuleSet(), metrics))
+    if not transactions:
+        service.Member = AtLeastOnce  # type: ignore[attr-defined]
+    running = asyncio.create_task(service.run(settings, FenceIndex(load_geojson(fences)), RuleSet(), metrics))
     samples = [_sample(metrics)]
     while samples[-1].pings < pings and not running.done():
         await asyncio.sleep(SAMPLE_S)
@@ -61,11 +67,11 @@ def _sample(metrics: Metrics) -> Sample:
     return Sample(int(judged), time.perf_counter(), time.process_time())
 
 
-def main(bootstrap: str, prefix: str, group: str, fences: str, **counts: int) -> dict[str, Any]:
+def main(bootstrap: str, prefix: str, group: str, fences: str, *, transactions: bool, **counts: int) -> dict[str, Any]:
     """What the parent asks for."""
     settings = bench_settings(bootstrap, prefix, group)
     configure_logging(settings.log)
-    return uvloop.run(judge(settings, Path(fences), **counts))._asdict()
+    return uvloop.run(judge(settings, Path(fences), **counts, transactions=transactions))._asdict()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from bench.throughput import Rate
 
 BARE = "bare"
 MANY = "100000 vehicles"
-"""The names of two of the measurements of a round; the others are numbers of fences."""
+WITHOUT = "without transactions"
+"""The names of three of the measurements of a round; the others are numbers of fences."""
+_P99_GOALS_MS = {"2000": 50.0, "10000": 100.0}
 
 Round = Mapping[str, Rate]
 """What was measured one after the other, by name."""
@@ -58,9 +60,58 @@ def floors(rounds: Sequence[Round]) -> list[Floor]:
     ]
 
 
-def figures(rounds: Sequence[Round], extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The document of `build/bench.json`. `extra`: latency and bytes, by number of fences."""
-    counts = [name for name in rounds[0] if name not in {BARE, MANY}]
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure that stands alone, in its unit, and what is aimed at; None: nothing yet."""
+
+    what: str
+    figure: float
+    unit: str
+    goal: float | None = None
+    is_least: bool = False
+    """The goal is the least that it should be, not the most."""
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether it is as it should be."""
+        if self.goal is None:
+            return None
+        return self.figure >= self.goal if self.is_least else self.figure < self.goal
+
+
+def facts(document: Mapping[str, Any]) -> list[Fact]:
+    """What a document tells beside its table."""
+    found = [
+        Fact(f"p99 append to readable, {int(rate):,}/s, {int(count):,} fences", latency["p99_ms"], "ms", goal)
+        for rate, goal in _P99_GOALS_MS.items()
+        for count, one in document["monitor"].items()
+        for latency in [one.get("latency", {}).get(rate)]
+        if latency is not None
+    ]
+    if "transactions" in document:
+        ratio = document["transactions"]["ratio"]
+        found.append(Fact("throughput with transactions, of that without", ratio, "", 0.85, is_least=True))
+    if "recovery" in document:
+        recovery = document["recovery"]
+        vehicles = f"{recovery['vehicles']:,} vehicles"
+        # What the goal was set for; fewer are only a rough look.
+        goal = 15.0 if recovery["vehicles"] == 100_000 else None
+        found += [
+            Fact(f"recovery of {vehicles}, from assignment", recovery["from_assignment_s"], "s", goal),
+            Fact(f"recovery of {vehicles}, from start of the process", recovery["start_s"], "s"),
+            Fact("a snapshot, from engine to bytes", recovery["snapshot_us"], "µs"),
+        ]
+    for event, pause in document.get("rebalance", {}).items():
+        found += [
+            Fact(f"{event}: pause of partitions that stay", pause["stayed_ms"], "ms"),
+            Fact(f"{event}: pause of partitions that move", pause["moved_ms"], "ms"),
+        ]
+    return found
+
+
+def figures(rounds: Sequence[Round], extra: Mapping[str, Mapping[str, Any]], once: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of `build/bench.json`. `extra`: latency and bytes, by number of fences; `once`: what has no rounds."""
+    counts = [name for name in rounds[0] if name not in {BARE, MANY, WITHOUT}]
     document: dict[str, Any] = {
         "bare_loop_pings_per_s": round(pings_per_s(rounds, BARE)),
         "monitor": {
@@ -78,6 +129,15 @@ def figures(rounds: Sequence[Round], extra: Mapping[str, Mapping[str, Any]]) -> 
             "10000": _rates(rounds, "1000"),
             "100000": {**_rates(rounds, MANY), "ratio": ratio},
         }
+    if WITHOUT in rounds[0]:
+        ratio = round(relative(rounds, "1000", WITHOUT), 3)
+        document["transactions"] = {
+            "with": _rates(rounds, "1000"),
+            "without": _rates(rounds, WITHOUT),
+            "ratio": ratio,
+        }
+    document |= once
+    document["goals"] = [{**asdict(fact), "ok": fact.ok} for fact in facts(document)]
     document["floors"] = [{**asdict(floor), "ok": floor.ok} for floor in floors(rounds)]
     document["rounds"] = [
         {name: {part: round(value) for part, value in rate._asdict().items()} for name, rate in each.items()}
@@ -110,6 +170,9 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 else "",
             )
         )
+    if "transactions" in document:
+        plain = document["transactions"]["without"]
+        table.append(("without transactions", f"{plain['pings_per_s']:,}", "", f"{plain['pings_per_cpu_s']:,}"))
     if "vehicles" in document:
         many = document["vehicles"]["100000"]
         table.append(("100,000 vehicles, 1,000 fences", f"{many['pings_per_s']:,}", "", f"{many['pings_per_cpu_s']:,}"))

@@ -60,6 +60,7 @@ from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
 
 if TYPE_CHECKING:
     from geofences.index import FenceIndex
+    from telematics.core.fleet import Floats
     from telematics.core.params import RuleSet
 
 # The deadline of every vehicle, of no rule: it is put off whenever the vehicle is heard, and not part of a snapshot.
@@ -191,7 +192,7 @@ class MonitorEngine:
         return Saved(
             state.vehicle_id,
             self.clock,
-            snapshot_vehicle(state, self._rings.of(state), self._true_due),
+            snapshot_vehicle(state, self._rings.rows(state), self._true_due),
             self._trips.before_the_newest(state.vehicle_id),
         )
 
@@ -223,10 +224,13 @@ class MonitorEngine:
             np.array([fix.lon for _, fix in placed]), np.array([fix.lat for _, fix in placed])
         )
         for i, (state, fix) in enumerate(placed):
-            self._look_around(state, located[i], fix)
+            hits = located[i]
+            self._look_around(state, hits, fix)
+            # Else the next fix of each could not be plain.
+            self._surroundings.settle(state, hits, self._surroundings.followed(hits))
         self._columns.changed()  # known as it is
 
-    def _take_up(self, state: VehicleState, ring: Sequence[FixPoint]) -> None:
+    def _take_up(self, state: VehicleState, ring: Floats) -> None:
         state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
         state.trip = self._trips.in_force.get(state.vehicle_id)
         self._fleet.add(state, ring)

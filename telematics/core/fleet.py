@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _DEPTH = RING_FIXES + 1  # the ring, and the one whose time is the latest forgotten
+# The places of a full ring from each of them on, around its end.
+_FROM = (np.arange(_DEPTH)[:, None] + np.arange(_DEPTH)) % _DEPTH
 _new = tuple.__new__  # a named tuple's own constructor takes twice as long, a loop around it four times
 
 
@@ -60,16 +62,20 @@ class Rings:
 
     def of(self, state: VehicleState) -> list[FixPoint]:
         """The ring of a vehicle, oldest first; the latest that it has forgotten raises its device's floor."""
+        ts, *rest = self.rows(state).T.tolist()
+        return list(map(_new, repeat(FixPoint), zip(map(int, ts), *rest, strict=True)))
+
+    def rows(self, state: VehicleState) -> Floats:
+        """As `of`, a row of FixPoint's fields each; not to be kept, and not to be changed."""
         count = self._counts_of[state.slot]
-        ts, *rest = self._fixes[state.slot, :count].T.tolist()
-        fixes = list(map(_new, repeat(FixPoint), zip(map(int, ts), *rest, strict=True)))
+        rows: Floats = self._fixes[state.slot, :count]
         if count > _DEPTH:
-            oldest = count % _DEPTH
-            fixes = fixes[oldest:] + fixes[:oldest]
+            rows = rows[_FROM[count % _DEPTH]]
         if count > RING_FIXES:
             device = state.device
-            device.floor = max(device.floor, fixes.pop(0).ts)
-        return fixes
+            device.floor = max(device.floor, int(rows[0, 0]))
+            rows = rows[1:]
+        return rows
 
     def newest(self, slot: int) -> FixPoint:
         """The newest fix of a ring that is not empty."""
@@ -94,10 +100,10 @@ class Rings:
         last = ends_of(first)
         self._counts[slots[last]] += rank[last] + 1
 
-    def put(self, slot: int, fixes: Sequence[FixPoint]) -> None:
+    def put(self, slot: int, fixes: Sequence[FixPoint] | Floats) -> None:
         """Let these, oldest first, be the ring; of RING_FIXES + 1 the oldest counts as forgotten."""
         self._counts_of[slot] = len(fixes)
-        if fixes:
+        if len(fixes):
             self._fixes[slot, : len(fixes)] = fixes
 
 
@@ -112,7 +118,7 @@ class Fleet:
         self.rings = Rings()
         self._free: list[int] = []
 
-    def add(self, state: VehicleState, ring: Sequence[FixPoint] = ()) -> None:
+    def add(self, state: VehicleState, ring: Sequence[FixPoint] | Floats = ()) -> None:
         """Take in a vehicle that is new here."""
         state.slot = self.slots[state.vehicle_id] = self._free.pop() if self._free else len(self.by_slot)
         if state.slot == len(self.by_slot):

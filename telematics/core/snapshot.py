@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import numpy as np
 
 from telematics.core.facts import alert_id
 from telematics.core.state import Anchor, DeviceState, Episode, FixPoint, VehicleState, Visit, remembering
@@ -15,6 +16,7 @@ from telematics.model import Device, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from telematics.core.fleet import Floats
     from telematics.core.timers import TrueDue
     from telematics.model import Trip
 
@@ -39,10 +41,13 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A vehicle as it was saved, ready to be taken up by an engine; `clock` and `trips` as in `Saved`."""
+    """A vehicle as it was saved, ready to be taken up by an engine; `clock` and `trips` as in `Saved`.
+
+    `ring` has a row of FixPoint's fields for each fix, oldest first.
+    """
 
     state: VehicleState
-    ring: list[FixPoint]
+    ring: Floats
     clock: int
     trips: tuple[Trip, ...] = ()
 
@@ -51,36 +56,38 @@ class NewerStateError(ValueError):
     """A later version of this program wrote it."""
 
 
-_PlainFix = tuple[int, float, float, float, float]
-_PlainDevice = tuple[int, int, float, list[float], bool, list[int], list[int], int]
+# No larger than what they end in takes: columns, and instants of the wire.
+_Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_PlainFix = tuple[_Int, float, float, float, float]
+_PlainDevice = tuple[_Int, _Int, float, list[float], bool, list[_Int], list[_Int], _Int]
 
 
 class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The state of a vehicle as `snapshot_vehicle` writes it down, version STATE_VERSION."""
 
-    v: int
-    first_ts: int
+    v: _Int
+    first_ts: _Int
     primary: Device
     device: _PlainDevice
     others: dict[Device, _PlainDevice]
     fix: _PlainFix | None
     ring: list[_PlainFix]
-    anchor: tuple[int, float, float, bool] | None
-    moved_ts: int
-    ignition: tuple[bool | None, int]
+    anchor: tuple[_Int, float, float, bool] | None
+    moved_ts: _Int
+    ignition: tuple[bool | None, _Int]
     suspects: list[_PlainFix]
-    events: list[tuple[int, int]]
-    event_floors: list[tuple[int, int]]
-    visits: list[tuple[int, int, int, int, int, bool]]
-    exits: list[tuple[int, int]]
-    episodes: list[tuple[int, int, int, Severity, int, bool]]
-    deadlines: list[tuple[int, int, int]]
-    memory: list[tuple[int, int, Any]]
+    events: list[tuple[_Int, _Int]]
+    event_floors: list[tuple[_Int, _Int]]
+    visits: list[tuple[_Int, _Int, _Int, _Int, _Int, bool]]
+    exits: list[tuple[_Int, _Int]]
+    episodes: list[tuple[_Int, _Int, _Int, Severity, _Int, bool]]
+    deadlines: list[tuple[_Int, _Int, _Int]]
+    memory: list[tuple[_Int, _Int, Any]]
     names: list[str]
 
 
-def snapshot_vehicle(state: VehicleState, ring: list[FixPoint], true_due: TrueDue) -> dict[str, Any]:
-    """Plain data; what follows from the rest, from the fences or from the trip is left out.
+def snapshot_vehicle(state: VehicleState, ring: Floats, true_due: TrueDue) -> dict[str, Any]:
+    """Plain data; what follows from the rest, from the fences or from the trip is left out. `ring` as in `Known`.
 
     Ids of fences and rules are written once, in `names`, and stand elsewhere as their number there: a fence that is
     visited appears up to nine times, and its id may have 64 characters.
@@ -128,8 +135,7 @@ def parse_vehicle(plain: object) -> Plain:
     if not isinstance(plain, dict):
         raise ValueError("not an object")  # noqa: TRY004 - of what was read, not of a caller
     version = plain.get("v")
-    if isinstance(version, int) and version > STATE_VERSION:
-        raise NewerStateError(f"it has version {version}, and this program reads up to {STATE_VERSION}")
+    refuse_newer(version)
     while version in MIGRATIONS:
         plain = MIGRATIONS[version](plain)
         version = plain["v"]
@@ -138,7 +144,13 @@ def parse_vehicle(plain: object) -> Plain:
     return msgspec.convert(plain, Plain)
 
 
-def restore_vehicle(vehicle_id: str, plain: Plain) -> tuple[VehicleState, list[FixPoint]]:
+def refuse_newer(version: object) -> None:
+    """Raises NewerStateError for a version that this program does not know yet."""
+    if isinstance(version, int) and version > STATE_VERSION:
+        raise NewerStateError(f"it has version {version}, and this program reads up to {STATE_VERSION}")
+
+
+def restore_vehicle(vehicle_id: str, plain: Plain) -> tuple[VehicleState, Floats]:
     """The state and the ring that were written down. Raises ValueError for one that contradicts itself."""
     try:
         return _restore(vehicle_id, plain)
@@ -146,7 +158,7 @@ def restore_vehicle(vehicle_id: str, plain: Plain) -> tuple[VehicleState, list[F
         raise ValueError(f"it has {len(plain.names)} names, and speaks of others") from None
 
 
-def _restore(vehicle_id: str, plain: Plain) -> tuple[VehicleState, list[FixPoint]]:
+def _restore(vehicle_id: str, plain: Plain) -> tuple[VehicleState, Floats]:
     ignition, ignition_ts = plain.ignition
     name = plain.names
     memory = {(name[rule], name[subject]): value for rule, subject, value in plain.memory}
@@ -190,19 +202,21 @@ class _Numbers(dict[str, int]):
         return number
 
 
-def _plain_ring(ring: list[FixPoint]) -> list[list[float]]:
+# No object is made of a fix on either way: as such they were half of what a snapshot costs.
+
+
+def _plain_ring(ring: Floats) -> list[list[float]]:
     """The fixes, each with the ms since the one before, and whole numbers as such: half the digits."""
-    before = 0
-    rows: list[list[float]] = []
-    for fix in ring:
-        rows.append([fix.ts - before, *[int(value) if value == int(value) else value for value in fix[1:]]])
-        before = fix.ts
-    return rows
+    rows = ring.copy()
+    rows[1:, 0] -= ring[:-1, 0]
+    return [[int(value) if value.is_integer() else value for value in row] for row in rows.tolist()]
 
 
-def _ring(rows: list[_PlainFix]) -> list[FixPoint]:
-    times = accumulate(row[0] for row in rows)
-    return [FixPoint(ts, *row[1:]) for ts, row in zip(times, rows, strict=True)]
+def _ring(rows: list[_PlainFix]) -> Floats:
+    width = len(FixPoint._fields)
+    ring = np.fromiter(chain.from_iterable(rows), np.float64, width * len(rows)).reshape(-1, width)
+    np.add.accumulate(ring[:, 0], out=ring[:, 0])
+    return ring
 
 
 def _plain_device(device: DeviceState) -> list[Any]:
