@@ -120,7 +120,7 @@ class Metrics:
         )
         self.partition_lag = Gauge(
             "telematics_partition_lag_records",
-            "Records in the log that are not processed yet.",
+            "Records in the log whose outcome is not committed yet.",
             ["partition"],
             registry=to,
         )

@@ -38,6 +38,8 @@ class Held(Protocol):
     state: State
     progress: str
     next_offset: int
+    durable_offset: int
+    """What came of the records before this one is durable."""
     lag: Lag
     taken: asyncio.Event
     """Set when the partition is no longer ours."""

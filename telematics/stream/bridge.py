@@ -30,7 +30,7 @@ from telematics.settings import Settings
 from telematics.stream import connection, topics
 from telematics.stream.assignment import Assignment, State
 from telematics.stream.checkpoint import Checkpoint
-from telematics.stream.group import SETTLE_SHARE, fetch, probe, revoke_deadline_s, settle
+from telematics.stream.group import LOOK_INTERVAL_S, SETTLE_SHARE, fetch, look, probe, revoke_deadline_s, settle
 from telematics.stream.process import patiently, serve, until_stopped
 from telematics.stream.readiness import readiness
 from telematics.stream.source import Read, Route, Source
@@ -43,8 +43,6 @@ _MOST_RECORDS = 5_000
 _FEW_RECORDS = 500
 _PAUSE_S = 0.05
 _PROBE_INTERVAL_S = 1.0
-# Until then pings go where they went before the topic grew, as with any producer, whose own default is 5 min.
-_LOOK_INTERVAL_S = 60.0
 
 
 async def run(settings: Settings, source: str, read: Read, metrics: Metrics | None = None) -> None:
@@ -144,11 +142,13 @@ class Bridge:
         looked_s = time.monotonic()
         while True:
             await probe(consumer, assignment, self._link, self._metrics)
-            if time.monotonic() - looked_s >= _LOOK_INTERVAL_S:
+            if time.monotonic() - looked_s >= LOOK_INTERVAL_S:
                 looked_s = time.monotonic()
-                with contextlib.suppress(BrokerError):  # which the next probe says
-                    pings = await topics.describe_one(self._settings.kafka, route.topics.pings)
-                    route.ping_partitions = pings.partitions
+                await look([self._source, route.topics.pings, route.topics.deadletters], self._link)
+                # A topic that is gone may come back; what else there is the next probe says. Until we look, pings go where
+                # they went before the topic grew, as with any producer, whose own default is 5 min.
+                with contextlib.suppress(UserError, BrokerError):
+                    route.ping_partitions = await topics.partition_count(self._settings.kafka, route.topics.pings)
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
     async def _turn(self, consumer: AIOKafkaConsumer, assignment: Assignment[Source]) -> None:

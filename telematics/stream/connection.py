@@ -38,6 +38,8 @@ _BATCH_BYTES = 131_072
 _TRANSACTION_MS = 15_000
 # Three heartbeats may be lost before a member is taken for dead, as Kafka advises.
 _HEARTBEATS_A_SESSION = 3
+# So often a member asks for the partitions of its topic: one that was deleted and made anew, or grew, is noticed then.
+_METADATA_MS = 10_000
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -95,6 +97,7 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
         # Of a member that settles what is taken away, and has then to be heard of in time.
         rebalance_timeout_ms=2 * session_ms,
         heartbeat_interval_ms=session_ms // _HEARTBEATS_A_SESSION,
+        metadata_max_age_ms=_METADATA_MS,
     )
 
 
@@ -193,6 +196,8 @@ def quiet_client_log() -> None:
 # Whatever is refused is tried again within this time (`backoff_s`, and Kafka has to answer); nobody tells when it was
 # given up.
 _REFUSED_FOR_S = 15.0
+# What could not be done is tried again as well, and may take 20 s to fail.
+_UNAVAILABLE_FOR_S = 30.0
 
 
 class Link:
@@ -221,9 +226,11 @@ class Link:
         if isinstance(told, refusals.SignInRefusedError):
             raise told
         why = str(told)
+        # Kafka answers everything else meanwhile, and answers do not prove that this is permitted, or possible again.
         if isinstance(told, refusals.NotPermittedError):
-            # Kafka answers everything else meanwhile, and answers do not prove that this is permitted.
             self._refused[why] = self._clock() + self._refused_for_s
+        elif isinstance(told, refusals.UnavailableError):
+            self._refused[why] = self._clock() + _UNAVAILABLE_FOR_S
         else:
             self._lost = why
         # One absence has many faces; what is refused is news each time.

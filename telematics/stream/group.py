@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from telematics.errors import BrokerError
 from telematics.metrics import Metrics
 from telematics.settings import Settings
-from telematics.stream import connection, refusals
+from telematics.stream import connection, refusals, topics
 from telematics.stream.assignment import Assignment, P, State
 from telematics.stream.checkpoint import PartitionLostError
 from telematics.stream.connection import Link
@@ -25,6 +26,8 @@ Batches = Mapping[TopicPartition, Records]
 # Bounds how late a due commit is noticed; records that are there are returned at once.
 _POLL_MS = 200
 _PROBE_TIMEOUT_S = 5.0
+# What `look` finds counts for longer than this.
+LOOK_INTERVAL_S = 10.0
 # A member has to be heard of again before its session is over; the rebalance itself waits for twice that.
 _REVOKE_SHARE = 0.8
 # Of the time to stop in, the share for what is in hand; the rest is for leaving the group.
@@ -71,6 +74,17 @@ async def settle(assignment: Assignment[P], topic: str, partitions: Sequence[P])
             assignment.outdated(partition, TopicPartition(topic, partition.number))
         elif result is not None:
             raise result
+
+
+async def look(names: Iterable[str], link: Link) -> None:
+    """Say what is wrong with these topics, if anything: no request of a reader fails because its topic is gone."""
+    try:
+        for finding in await topics.ailing(link.kafka, names):
+            await link.lost(refusals.UnavailableError(f"{finding.where} {finding.what}", finding.remedy))
+    except BrokerError as error:
+        if isinstance(error, refusals.SignInRefusedError):
+            raise
+        # The probe says it.
 
 
 async def probe(consumer: AIOKafkaConsumer, assignment: Assignment[P], link: Link, metrics: Metrics) -> None:

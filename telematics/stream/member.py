@@ -20,14 +20,23 @@ from telematics.metrics import Metrics
 from telematics.model import Trip
 from telematics.settings import Settings
 from telematics.stream import connection
-from telematics.stream.assignment import Assignment
+from telematics.stream.assignment import Assignment, State
 from telematics.stream.checkpoint import Checkpoint
-from telematics.stream.group import SETTLE_SHARE, Batches, fetch, probe, revoke_deadline_s, settle
+from telematics.stream.group import (
+    LOOK_INTERVAL_S,
+    SETTLE_SHARE,
+    Batches,
+    fetch,
+    look,
+    probe,
+    revoke_deadline_s,
+    settle,
+)
 from telematics.stream.partition import Partition
 from telematics.stream.process import until_stopped
 from telematics.stream.recovery import rebuild
 from telematics.stream.ticks import tick
-from telematics.stream.topics import Profile
+from telematics.stream.topics import Profile, wanted
 from telematics.stream.trips import TripFeed
 from telematics.wire.partitioner import partition_of
 
@@ -71,7 +80,6 @@ class Member:
         self._rebuilding = asyncio.Lock()
         self._settling: set[Partition] = set()
         self._catching_up = False  # there was more to judge than one turn takes
-        self._room = asyncio.Event()  # something was made durable, or failed to be
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -81,6 +89,7 @@ class Member:
             self._consumer.subscribe([self._settings.topics.pings], listener=self.assignment)
             self._spawn(self._trips.follow(profile, self._tell))
             self._spawn(self._probe())
+            self._spawn(self._look())
             if profile is Profile.LIVE:
                 self._spawn(tick(self._settings, self.assignment.held.keys, self._link))
             await self._until_stopped()
@@ -105,9 +114,7 @@ class Member:
     # One turn: fetch and judge. Beside it runs what makes that durable.
 
     async def _turn(self) -> None:
-        while not self._stopping.is_set() and any(held.is_full() for held in self.assignment.held.values()):
-            self._room.clear()
-            await self._room.wait()
+        self._make_full_ones_wait()
         generation = self.assignment.generation
         batches = await self._fetch()
         self._catching_up = sum(map(len, batches.values())) >= self._settings.max_batch
@@ -124,6 +131,23 @@ class Member:
             if batches:
                 self._metrics.batch_duration.observe(time.perf_counter() - started)
 
+    def _make_full_ones_wait(self) -> None:
+        """Fetch nothing more of a partition that cannot be written and is full of what waits; the others go on."""
+        ours, paused = self._consumer.assignment(), self._consumer.paused()
+        for held in self.assignment.held.values():
+            place = TopicPartition(self._settings.topics.pings, held.number)
+            # One that is being rebuilt is paused as well, and not for us to let go on.
+            if held.state is not State.RUNNING or place not in ours:
+                continue
+            if held.is_full() and place not in paused:
+                log.warning(
+                    "partition_full", partition=held.number, durable=held.durable_offset, judged=held.next_offset
+                )
+                self._consumer.pause(place)
+            elif place in paused and not held.is_full():
+                log.info("partition_goes_on", partition=held.number)
+                self._consumer.resume(place)
+
     async def _fetch(self) -> Batches:
         return await fetch(self._consumer, self.assignment, self._stopping, self._link, self._settings.max_batch)
 
@@ -137,10 +161,8 @@ class Member:
         try:
             while partition.due(catching_up=self._catching_up) and not partition.taken.is_set():
                 await self._settle([partition])
-                self._room.set()
         finally:
             self._settling.discard(partition)
-            self._room.set()
 
     async def _settle(self, partitions: Sequence[Partition]) -> None:
         await settle(self.assignment, self._settings.topics.pings, partitions)
@@ -193,6 +215,13 @@ class Member:
                     partition.observe()
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
+    async def _look(self) -> None:
+        """Look after the topics."""
+        names = wanted(self._settings.topics, Profile.LIVE)
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL_S)
+            await look(names, self._link)
+
     # Partitions, tasks, the end.
 
     def _make_partition(self, number: int) -> Partition:
@@ -214,7 +243,6 @@ class Member:
             # Nothing that runs beside the loop may end in silence: the monitor would be alive and useless.
             self._failure = self._failure or error
             self._stopping.set()
-            self._room.set()  # nothing will make room any more
 
     async def _close(self) -> None:
         started = time.monotonic()

@@ -83,7 +83,7 @@ class Partition:
         self.partitions = partitions
         self.state = State.REBUILDING
         self.progress = ""
-        self.next_offset = 0
+        self.next_offset = self.durable_offset = 0
         self.engine: MonitorEngine | None = None
         self.lag = Lag()
         self.taken = asyncio.Event()
@@ -95,7 +95,6 @@ class Partition:
         self._snapshot_interval_s = settings.snapshot_interval_s
         self._ledger = Ledger(settings.snapshot_interval_s)
         self._waiting = Waiting()
-        self._durable_offset = 0
         self._committed: int | None = None
         self._settling = asyncio.Lock()
         self._settled_at = time.monotonic()
@@ -108,7 +107,7 @@ class Partition:
     def run_from(self, next_offset: int, committed: int | None) -> None:
         """The engine holds everything before `next_offset`: what follows counts. `committed` is what the broker says."""
         self._committed = committed
-        self.next_offset = self._durable_offset = next_offset
+        self.next_offset = self.durable_offset = next_offset
         self.state = State.RUNNING
         self.progress = ""
 
@@ -163,7 +162,7 @@ class Partition:
     @property
     def settled(self) -> bool:
         """Whether everything concluded is durable."""
-        return self._durable_offset == self.next_offset
+        return self.durable_offset == self.next_offset
 
     def due(self, *, catching_up: bool = False) -> bool:
         """Whether it is time for a checkpoint: something waits to be announced, or much, or progress long enough."""
@@ -196,7 +195,7 @@ class Partition:
                 self._waiting = waiting.and_then(self._waiting)
                 raise
             self._count(waiting)
-            self._durable_offset = self._committed = position.offset
+            self.durable_offset = self._committed = position.offset
             self._settled_at = time.monotonic()
 
     def _save(self) -> None:
@@ -245,7 +244,7 @@ class Partition:
     def saw_end(self, end: int, now_s: float) -> None:
         """The log ended at this offset at `now_s` of a monotonic clock."""
         self.lag.seen(end, now_s)
-        records, _ = self.lag.behind(self.next_offset, now_s)
+        records, _ = self.lag.behind(self.durable_offset, now_s)
         self._metrics.partition_lag.labels(str(self.number)).set(records)
 
     def lose(self) -> None:

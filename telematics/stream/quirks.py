@@ -1,15 +1,22 @@
-"""What aiokafka does that we cannot have, mended in one place: what it logs, and how it closes TLS."""
+"""What aiokafka does that we cannot have, mended in one place: what it logs, how it closes TLS, how it looks for leaders."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
 
 _close: Callable[..., Any] = AIOKafkaConnection.close
+_update: Callable[..., Awaitable[bool]] = AIOKafkaClient._metadata_update  # noqa: SLF001
+
+# As aiokafka waits between two tries of anything else.
+_LOOK_AGAIN_S = 0.1
 
 
 def mend() -> None:
@@ -17,6 +24,7 @@ def mend() -> None:
     logging.getLogger("aiokafka.conn").addFilter(_tells_no_sign_in)
     logging.getLogger("asyncio").addFilter(_is_no_echo)
     AIOKafkaConnection.close = _close_at_once  # type: ignore[method-assign]
+    AIOKafkaClient._metadata_update = _update_patiently  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def _tells_no_sign_in(record: logging.LogRecord) -> bool:
@@ -45,3 +53,20 @@ def _close_at_once(self: AIOKafkaConnection, reason: Any = None, exc: BaseExcept
     if transport is not None and self._ssl_context is not None:
         transport.abort()
     return closed
+
+
+async def _update_patiently(self: AIOKafkaClient, cluster: ClusterMetadata, topics: Iterable[str] | None) -> bool:
+    """Ask which broker leads what, and wait a little before the answer is used while a leader is missing.
+
+    Whoever reads or writes a partition that has none asks again at once, as fast as the broker answers: for a topic that
+    was deleted, half a core of ours and as much of the broker's.
+    """
+    updated = await _update(self, cluster, topics)
+    if not updated or any(not _is_led(cluster, topic) for topic in topics or ()):
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    return updated
+
+
+def _is_led(cluster: ClusterMetadata, topic: str) -> bool:
+    partitions = cluster.partitions_for_topic(topic)
+    return partitions is not None and partitions == cluster.available_partitions_for_topic(topic)

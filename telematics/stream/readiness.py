@@ -39,9 +39,9 @@ def _group(name: str, assignment: Assignment[P] | None) -> Check:
 def _partition(partition: Held, limit_s: float, now_s: float) -> Check:
     if partition.state is State.REBUILDING:
         return Check(ok=False, detail=f"rebuilding: {partition.progress or 'waiting'}")
-    records, behind_s = partition.lag.behind(partition.next_offset, now_s)
+    records, behind_s = partition.lag.behind(partition.durable_offset, now_s)
     if records == 0:
-        return Check(ok=True, detail=f"at offset {partition.next_offset}")
+        return Check(ok=True, detail=f"at offset {partition.durable_offset}")
     waits = "since before we came" if behind_s == math.inf else f"for {behind_s:.0f} s"
     return Check(
         behind_s <= limit_s, f"{records} records behind, the oldest waiting {waits}; the limit is {limit_s:g} s"

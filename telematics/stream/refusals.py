@@ -19,10 +19,12 @@ from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     RequestTimedOutError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
+    UnknownTopicOrPartitionError,
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
@@ -61,6 +63,11 @@ class NotPermittedError(RefusedError):
     """We are let in, and something we need is not permitted to us."""
 
 
+class UnavailableError(RefusedError):
+    """Kafka answers, and something we need of it is not there or not in order: a topic, a leader, enough copies."""
+
+
+_COPIES = "are the brokers overloaded, or fewer copies in step than min.insync.replicas says?"
 _UNPERMITTED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, TransactionalIdAuthorizationFailed)
 
 
@@ -99,21 +106,29 @@ async def explained(
     """An error of a client with these options, for the person who reads it."""
     if is_unpermitted(error):
         return _missing(kafka, error, operation)
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return UnavailableError(
+            f"a topic or partition is missing on {kafka.bootstrap}", "telematics topics check says which"
+        )
     # The one answer of Kafka's that a client also makes up, when there was none.
     if isinstance(error, BrokerResponseError) and not isinstance(error, RequestTimedOutError):
         return BrokerError(f"{kafka.bootstrap} refused: {type(error).__name__}: {error}")
-    failed = await _knock(options)
+    doors, failed = await _knock(options)
     for place, how in failed:
         if (told := _told(kafka, place, how)) is not None:
             return told
+    silent = ", ".join(place for place, _ in failed)
+    if len(failed) < doors and isinstance(error, TimeoutError | KafkaTimeoutError | RequestTimedOutError):
+        also = f", and there is no answer from {silent}" if failed else ""
+        return UnavailableError(f"{kafka.bootstrap} answers, but this was not done in time{also}", _COPIES)
     if failed or isinstance(error, KafkaConnectionError):
-        silent = ", ".join(place for place, _ in failed) or kafka.bootstrap
-        return BrokerError(f"no answer from {silent}; is Kafka running there, and is {_NAMES}BOOTSTRAP right?")
+        where = silent or kafka.bootstrap
+        return BrokerError(f"no answer from {where}; is Kafka running there, and is {_NAMES}BOOTSTRAP right?")
     return BrokerError(f"{kafka.bootstrap} answers, but not to this: {error!r}")
 
 
-async def _knock(options: Mapping[str, Any]) -> list[tuple[str, BaseException]]:
-    """Come in by each address that we were given, and by those that Kafka then gives: where that failed, and how."""
+async def _knock(options: Mapping[str, Any]) -> tuple[int, list[tuple[str, BaseException]]]:
+    """Come in by each address that we were given, and by those that Kafka then gives: how many those are, and which failed."""
     doors = [get_ip_port_afi(place)[:2] for place in options["bootstrap_servers"].split(",")]
     client = {name: value for name, value in options.items() if name != "bootstrap_servers"}
     failed: list[tuple[str, BaseException]] = []
@@ -123,7 +138,7 @@ async def _knock(options: Mapping[str, Any]) -> list[tuple[str, BaseException]]:
                 doors += [door for door in await _enter(host, port, client) if door not in doors]
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
             failed.append((f"{host}:{port}", error))
-    return failed
+    return len(doors), failed
 
 
 async def _enter(host: str, port: int, client: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -47,7 +47,7 @@ class Source:
         self.partitions = partitions
         self.state = State.REBUILDING
         self.progress = ""
-        self.next_offset = 0
+        self.next_offset = self.durable_offset = 0
         self.lag = Lag()
         self.taken = asyncio.Event()
         """Set when the partition is no longer ours."""
@@ -56,13 +56,12 @@ class Source:
         self._metrics = metrics
         self._pings: dict[int, list[Outgoing]] = defaultdict(list)  # by the partition they go to
         self._rejects: list[Rejected] = []
-        self._durable_offset = 0
         self._committed: int | None = None
 
     def run_from(self, next_offset: int, committed: int | None, end: int) -> None:
         """Go on with the record at `next_offset`. `committed` is what the broker says, `end` where its log ends."""
         self._committed = committed
-        self.next_offset = self._durable_offset = next_offset
+        self.next_offset = self.durable_offset = next_offset
         self.lag = Lag(end)
         self.state = State.RUNNING
 
@@ -86,7 +85,7 @@ class Source:
     @property
     def settled(self) -> bool:
         """Whether everything taken is durable."""
-        return self._durable_offset == self.next_offset
+        return self.durable_offset == self.next_offset
 
     async def settle(self) -> None:
         """Make everything taken durable. Raises PartitionLostError."""
@@ -94,7 +93,7 @@ class Source:
             return
         with self._metrics.time_step("commit"):
             await self._checkpoint.write(self._records, self._committed, Position(self.next_offset))
-        self._durable_offset = self._committed = self.next_offset
+        self.durable_offset = self._committed = self.next_offset
         self._metrics.bridged.inc(sum(map(len, self._pings.values())))
         for reason, count in Counter(refused.reject.reason for refused in self._rejects).items():
             self._metrics.dead_letters.labels(reason).inc(count)
@@ -114,7 +113,7 @@ class Source:
     def saw_end(self, end: int, now_s: float) -> None:
         """The log ended at this offset at `now_s` of a monotonic clock."""
         self.lag.seen(end, now_s)
-        records, _ = self.lag.behind(self.next_offset, now_s)
+        records, _ = self.lag.behind(self.durable_offset, now_s)
         self._metrics.partition_lag.labels(str(self.number)).set(records)
 
     def lose(self) -> None:
@@ -125,7 +124,7 @@ class Source:
 
     async def fence(self) -> Position | None:
         """End what a former owner was writing, and give what is committed. Raises KafkaError, OSError."""
-        return await self._checkpoint.open(self._durable_offset)
+        return await self._checkpoint.open(self.durable_offset)
 
     async def close(self) -> None:
         """Let go of the producer."""

@@ -207,6 +207,34 @@ async def _existing(kafka: KafkaSettings, name: str, config_of: Iterable[str]) -
     return found[name]
 
 
+async def ailing(kafka: KafkaSettings, names: Iterable[str]) -> list[Finding]:
+    """Which of these topics are missing, or have a partition that nobody leads. Raises BrokerError."""
+    client = connection.admin(kafka)
+    await connection.started(client, kafka)
+    try:
+        described = await _metadata(client, kafka, list(names))
+    except (KafkaError, OSError) as error:
+        raise await connection.unreachable(kafka, error) from error
+    finally:
+        await client.close()
+    missing = [
+        Finding("does not exist", f"topic {topic['topic']}", "create it again; telematics topics create makes ours")
+        for topic in described
+        if topic["error_code"] != _NO_ERROR
+    ]
+    unled = {
+        topic["topic"]: [part["partition"] for part in topic["partitions"] if part["leader"] == -1]
+        for topic in described
+    }
+    return missing + [
+        Finding(
+            f"has no leader for partition {', '.join(map(str, sorted(numbers)))}", f"topic {name}", "start its brokers"
+        )
+        for name, numbers in unled.items()
+        if numbers
+    ]
+
+
 async def profile_of_ours(settings: Settings) -> Profile:
     """The profile of the pings topic. Raises UserError naming each topic that is missing or too narrow."""
     found = await describe(settings.kafka, wanted(settings.topics, Profile.LIVE), [settings.topics.pings])

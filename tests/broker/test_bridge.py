@@ -320,7 +320,7 @@ async def test_a_source_that_grows_is_bridged_from_its_beginning(bootstrap: str,
         await eventually(grown, "the source has grown")
         await forward(settings, source, [Forwarded(1, AT, b"2", forwarded(Ping("truck-2", AT, 19.5, -99.25)))])
         assert bridge.bridge._assignment is not None
-        # The client looks by itself every five minutes.
+        # The client looks by itself every ten seconds.
         await bridge.bridge._assignment._consumer._client.force_metadata_update()
         await until_bridged(settings, source)
     assert sorted((await outcome(settings)).pings) == ["truck-1", "truck-2"]

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 import yaml
+from prometheus_client import generate_latest
 
 import simulators.cli
 import telematics.cli
+from telematics.metrics import Metrics
 from telematics.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-COMPOSE = ROOT / "deploy" / "docker-compose.yml"
+DEPLOY = ROOT / "deploy"
+COMPOSE = DEPLOY / "docker-compose.yml"
+UNIT = DEPLOY / "systemd" / "telematics-monitor@.service"
+ENVIRONMENT = DEPLOY / "systemd" / "monitor.env"
+PROMETHEUS = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
 COMMANDS = {"telematics": telematics.cli.app, "telematics-simulate": simulators.cli.app}
 
 _file = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
@@ -102,13 +110,94 @@ def test_what_is_mounted_exists(name: str) -> None:
         assert rest.endswith(":ro")
 
 
-def test_prometheus_asks_the_monitor_where_it_listens() -> None:
-    """The scraped address is the monitor's service and port."""
-    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    targets = [
-        target for job in scraped["scrape_configs"] for entry in job["static_configs"] for target in entry["targets"]
-    ]
-    assert targets == [f"monitor:{SERVICES['monitor']['environment']['TELEMATICS_HTTP__PORT']}"]
+def test_prometheus_asks_every_monitor_where_it_listens() -> None:
+    """What is looked up is the monitor's service, all replicas of it, at its port."""
+    (job,) = PROMETHEUS["scrape_configs"]
+    (lookup,) = job["dns_sd_configs"]
+    assert lookup["names"] == ["monitor"]
+    assert str(lookup["port"]) == SERVICES["monitor"]["environment"]["TELEMATICS_HTTP__PORT"]
+
+
+def test_there_are_ports_and_partitions_for_as_many_monitors_as_there_may_be() -> None:
+    """A port for each partition is published, and each replica has one: a monitor more would have nothing to do."""
+    create = SERVICES["topics-init"]["command"]
+    partitions = int(create[create.index("--partitions") + 1])
+    (published,) = SERVICES["monitor"]["ports"]
+    _, ports, port = published.split(":")
+    first, last = map(int, ports.split("-"))
+    assert last - first + 1 == partitions
+    assert port == SERVICES["monitor"]["environment"]["TELEMATICS_HTTP__PORT"]
+    assert 2 <= SERVICES["monitor"]["deploy"]["replicas"] <= partitions
+
+
+def test_rules_of_prometheus_sum_what_exists() -> None:
+    """Each recorded rule is a sum over processes, and of metrics that the monitor has."""
+    assert PROMETHEUS["rule_files"] == ["rules.yml"]
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))
+    served = generate_latest(Metrics().registry).decode()
+    known = set(re.findall(r"^# TYPE (\w+)", served, re.MULTILINE)) | {"up"}
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        assert re.search(r"\bsum by \(job\b", rule["expr"])
+        for name in re.findall(r"\btelematics_\w+|\bup\b", rule["expr"]):
+            assert name in known or re.sub(r"_(bucket|sum|count)$", "", name) in known
+
+
+def _unit() -> dict[str, dict[str, str]]:
+    parsed = configparser.RawConfigParser(strict=True, delimiters=["="], interpolation=None)
+    parsed.optionxform = str  # type: ignore[assignment, method-assign]
+    parsed.read_string(UNIT.read_text(encoding="utf-8"))
+    return {section: dict(parsed[section]) for section in parsed.sections()}
+
+
+def _variables(text: str) -> dict[str, str]:
+    """What an environment file sets, and what it shows as a comment."""
+    return dict(re.findall(r"^#?(TELEMATICS_\w+)=(.*)$", text, re.MULTILINE))
+
+
+def test_the_unit_starts_the_monitor_that_exists_on_a_port_of_its_own() -> None:
+    """Its command line is understood; the instance is the port, and all else is the same for all."""
+    program, *arguments = _unit()["Service"]["ExecStart"].replace("%i", "9109").split()
+    assert program.endswith("/bin/telematics")
+    command: Any = typer.main.get_command(COMMANDS["telematics"])
+    monitor = command.commands[arguments.pop(0)]
+    assert monitor.make_context("monitor", arguments).params["port"] == 9109
+
+
+def test_the_unit_waits_for_longer_than_the_monitor_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM, and more time than the deadline before anything worse; what failed is started again, a mistake is not."""
+    service = _unit()["Service"]
+    assert set(_unit()) == {"Unit", "Service", "Install"}
+    assert service["EnvironmentFile"] == f"/etc/telematics/{ENVIRONMENT.name}"
+    given = _variables(ENVIRONMENT.read_text(encoding="utf-8"))
+    monkeypatch.setenv("TELEMATICS_SHUTDOWN_DEADLINE_S", given["TELEMATICS_SHUTDOWN_DEADLINE_S"])
+    assert service["KillSignal"] == "SIGTERM"
+    assert float(service["TimeoutStopSec"]) > load_settings().shutdown_deadline_s
+    assert (service["Restart"], service["RestartPreventExitStatus"]) == ("on-failure", "2")
+
+
+def test_the_settings_of_the_unit_are_ones_that_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every TELEMATICS_* of the environment file, also those shown as comments, is a setting with a value it may have."""
+    password = tmp_path / "password"
+    password.write_text("not-a-password\n", encoding="utf-8")
+    for variable, value in _variables(ENVIRONMENT.read_text(encoding="utf-8")).items():
+        monkeypatch.setenv(variable, str(password) if variable.endswith("_FILE") else value)
+    settings = load_settings()
+    assert settings.kafka.sasl_username == "telematics"
+    assert settings.topics.prefix == "telematics."
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
+def test_systemd_itself_accepts_the_unit(tmp_path: Path) -> None:
+    """`systemd-analyze verify` finds nothing wrong, but that the program is not installed here."""
+    instance = tmp_path / UNIT.name.replace("@", "@9109")
+    instance.write_text(UNIT.read_text(encoding="utf-8").replace("/opt/telematics/bin/telematics", sys.executable))
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", instance],  # noqa: S607 - found on PATH above
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

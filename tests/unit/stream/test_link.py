@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from telematics.settings import KafkaSettings
 from telematics.stream.connection import Link, backoff_s
-from telematics.stream.refusals import SignInRefusedError
+from telematics.stream.refusals import SignInRefusedError, UnavailableError
 
 _NOBODY = KafkaSettings(bootstrap="127.0.0.1:1")
 
@@ -41,6 +41,22 @@ async def test_what_is_not_permitted_outlasts_other_answers() -> None:
             assert "Write on the topic t.alerts" in link.why
         now_s += 2
         link.found()
+        link.found()
+    assert [line["event"] for line in lines] == ["broker_lost", "broker_back"]
+    assert link.why == ""
+
+
+async def test_what_is_missing_outlasts_other_answers() -> None:
+    """A topic that is gone is said once and shown for longer than a try to write to it takes, whatever else works."""
+    now_s = 100.0
+    link = Link(_NOBODY, clock=lambda: now_s)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await link.lost(UnavailableError("topic t.alerts does not exist", "create it again"))
+            now_s += 29
+            link.found()
+            assert link.why == "topic t.alerts does not exist; create it again"
+        now_s += 2
         link.found()
     assert [line["event"] for line in lines] == ["broker_lost", "broker_back"]
     assert link.why == ""

@@ -8,8 +8,11 @@ import ssl
 from pathlib import Path
 
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.admin import ApiVersionRequest_v0, SaslAuthenticateRequest_v1
+from aiokafka.protocol.metadata import MetadataResponse_v1
 
 from telematics.stream import quirks
 from tests.support.certificates import Authority
@@ -67,3 +70,30 @@ async def test_tls_is_closed_without_an_answer(tmp_path: Path) -> None:
         finally:
             writer.transport.abort()
             other.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("leaders", "waits"),
+    [({}, 1), ({0: 1, 1: -1}, 1), ({0: 1, 1: 1}, 0)],
+    ids=["no topic", "a partition without a leader", "all led"],
+)
+async def test_a_leader_that_is_missing_is_not_asked_for_without_pause(
+    leaders: dict[int, int], waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment passes before the next question where the answer was none, and only there."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def answer(_client: object, cluster: ClusterMetadata, _topics: object) -> bool:
+        partitions = [(0, number, leader, [1], [1]) for number, leader in leaders.items()]
+        topic = (0, "t", False, partitions) if leaders else (3, "t", False, [])
+        cluster.update_metadata(MetadataResponse_v1([(1, "127.0.0.1", 9, None)], 1, [topic]))
+        return True
+
+    monkeypatch.setattr(quirks, "_update", answer)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    client, cluster = AIOKafkaClient(bootstrap_servers="127.0.0.1:9"), ClusterMetadata()
+    assert await client._metadata_update(cluster, {"t"})
+    assert len(waited) == waits

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from aiokafka import TopicPartition
 
 from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
@@ -15,6 +16,7 @@ from telematics.metrics import Metrics
 from telematics.model import DeviceEvent, Ping
 from telematics.settings import Settings
 from telematics.stream import connection
+from telematics.stream.assignment import State
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position, Records
 from telematics.stream.lag import Lag
 from telematics.stream.member import Member
@@ -69,9 +71,40 @@ def _rubbish(partition: Partition, size: int) -> None:
     partition.take(cast("Any", [Raw(offset, 1_700_000_000_000, b"truck-1", b"x" * size)]))
 
 
-def _member(*partitions: Partition) -> Member:
+class Fetching:
+    """A consumer that has these partitions, and no records."""
+
+    def __init__(self, *partitions: Partition) -> None:
+        self.ours = {TopicPartition("telematics.pings", partition.number) for partition in partitions}
+        self._paused: set[TopicPartition] = set()
+
+    def assignment(self) -> set[TopicPartition]:
+        """What is ours."""
+        return self.ours
+
+    def paused(self) -> set[TopicPartition]:
+        """What is not fetched."""
+        return self._paused
+
+    def pause(self, place: TopicPartition) -> None:
+        """Fetch no more of it."""
+        assert place in self.ours
+        self._paused.add(place)
+
+    def resume(self, place: TopicPartition) -> None:
+        """Fetch it again."""
+        assert place in self.ours
+        self._paused.remove(place)
+
+    async def getmany(self, **_: Any) -> dict[Any, Any]:
+        """Nothing."""
+        await asyncio.sleep(0.001)
+        return {}
+
+
+def _fetching(*partitions: Partition) -> tuple[Member, Fetching]:
     settings = Settings()
-    stopping = asyncio.Event()
+    consumer = Fetching(*partitions)
     member = Member(
         settings,
         fences(),
@@ -79,11 +112,11 @@ def _member(*partitions: Partition) -> Member:
         Metrics(),
         connection.Link(settings.kafka),
         cast("Any", None),
-        cast("Any", None),
-        stopping,
+        cast("Any", consumer),
+        asyncio.Event(),
     )
     member.assignment.held.update({partition.number: partition for partition in partitions})
-    return member
+    return member, consumer
 
 
 async def test_a_partition_is_full_by_size_and_empty_once_it_is_durable() -> None:
@@ -111,7 +144,7 @@ async def test_a_partition_that_cannot_be_written_holds_up_no_other() -> None:
     """While one hangs, the other's alerts are made durable again and again."""
     (hanging, _), (healthy, writing) = _running(0), _running(1)
     writing.may.set()
-    member = _member(hanging, healthy)
+    member, _ = _fetching(hanging, healthy)
     _rubbish(hanging, 10)
     member._settle_soon(hanging)
     for offset in range(3):
@@ -122,47 +155,46 @@ async def test_a_partition_that_cannot_be_written_holds_up_no_other() -> None:
     assert not hanging.settled
 
 
-async def test_judging_waits_for_a_full_partition_and_goes_on_when_there_is_room() -> None:
-    """What was not fetched cannot fill the memory; one write later the next batch is fetched."""
-    partition, writing = _running(0)
-    member = _member(partition)
-    fetched = asyncio.Event()
-
-    async def fetch() -> dict[Any, Any]:
-        fetched.set()
-        return {}
-
-    member._fetch = fetch  # type: ignore[method-assign]
-    _rubbish(partition, 17 * MEGABYTE)
-    member._settle_soon(partition)
+async def test_only_a_full_partition_waits_and_it_goes_on_when_there_is_room() -> None:
+    """What is not fetched cannot fill the memory; the others are fetched, and so is it, one write later."""
+    (full, writing), (healthy, _) = _running(0), _running(1)
+    member, consumer = _fetching(full, healthy)
+    _rubbish(full, 17 * MEGABYTE)
+    member._settle_soon(full)
     await asyncio.sleep(0.01)  # the first is being written …
-    _rubbish(partition, 17 * MEGABYTE)  # … and the next would be too much
-    turn = asyncio.create_task(member._turn())
-    await asyncio.sleep(0.05)
-    assert not fetched.is_set()
+    await member._turn()
+    assert not consumer.paused()
+    _rubbish(full, 17 * MEGABYTE)  # … and the next would be too much
+    await member._turn()
+    await member._turn()
+    assert consumer.paused() == {TopicPartition("telematics.pings", 0)}
     writing.may.set()
-    await asyncio.wait_for(turn, 5)
-    assert fetched.is_set()
+    await full.settle()
+    await member._turn()
+    assert not consumer.paused()
 
 
-async def test_a_write_that_fails_for_good_does_not_leave_judging_waiting() -> None:
-    """The failure stops the member, and a turn that waits for room ends."""
+async def test_a_partition_that_is_rebuilt_or_moves_is_left_as_it_is() -> None:
+    """Who rebuilds a partition lets it go on, and one that the consumer no longer has cannot be paused."""
+    (rebuilding, _), (moved, _) = _running(0), _running(1)
+    member, consumer = _fetching(rebuilding, moved)
+    rebuilding.state = State.REBUILDING
+    consumer.pause(TopicPartition("telematics.pings", 0))
+    consumer.ours.discard(TopicPartition("telematics.pings", 1))
+    _rubbish(moved, 17 * MEGABYTE)
+    await member._turn()
+    assert consumer.paused() == {TopicPartition("telematics.pings", 0)}
+
+
+async def test_a_write_that_fails_for_good_ends_the_member() -> None:
+    """The failure is kept for whoever runs it, and judging stops."""
     partition, writing = _running(0)
-    member = _member(partition)
-
-    async def fetch() -> dict[Any, Any]:
-        return {}
-
-    member._fetch = fetch  # type: ignore[method-assign]
-    _rubbish(partition, 17 * MEGABYTE)
+    member, _ = _fetching(partition)
+    _rubbish(partition, 10)
     member._settle_soon(partition)
-    await asyncio.sleep(0.01)
-    _rubbish(partition, 17 * MEGABYTE)
-    turn = asyncio.create_task(member._turn())
-    await asyncio.sleep(0.01)
     writing.failure = RuntimeError("broken")
     writing.may.set()
-    await asyncio.wait_for(turn, 5)
+    await asyncio.wait_for(member._judge(), 5)
     assert isinstance(member._failure, RuntimeError)
 
 
