@@ -17,7 +17,6 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
@@ -83,7 +82,8 @@ def _unusable(names: str, files: str, error: OSError) -> UserError:
 def group_consumer(settings: Settings) -> AIOKafkaConsumer:
     """A member of the group: commits by hand, and asks rather than guesses when an offset is gone."""
     # Partitions stay where they are if they can, for their state is there. aiokafka keeps what a member had on the class
-    # of its assignor: each consumer needs one of its own. The other is what members of a version before speak.
+    # of its assignor: each consumer needs one of its own. And no second one: aiokafka joins once for each, and each of
+    # those is a rebalance of its own, which may never end.
     sticky = type("Sticky", (StickyPartitionAssignor,), {})
     session_ms = round(settings.kafka.session_timeout_s * 1000)
     return AIOKafkaConsumer(
@@ -92,7 +92,7 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
-        partition_assignment_strategy=(sticky, RoundRobinPartitionAssignor),
+        partition_assignment_strategy=(sticky,),
         session_timeout_ms=session_ms,
         # Of a member that settles what is taken away, and has then to be heard of in time.
         rebalance_timeout_ms=2 * session_ms,
