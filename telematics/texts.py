@@ -214,6 +214,7 @@ REASONS: dict[Language, dict[str, str]] = {
     Language.ES: {
         "left the stop": "dejó el lugar",
         "10 min after the last press": "10 min después de la última pulsación",
+        "forgotten": "sin noticias del vehículo en mucho tiempo",
         "good fixes": "posiciones válidas",
         "live fix": "posición en vivo",
         "closed": "cerrada",
