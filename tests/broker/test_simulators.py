@@ -99,7 +99,10 @@ async def test_a_run_without_end_ends_when_asked(bootstrap: str, topic_prefix: s
     """Ctrl-C and SIGTERM end a paced run with code 0, and what its summary counts is in Kafka."""
     await create(bootstrap, topic_prefix)
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from simulators.cli import main; main()",
+        # A shell that starts us in the background has us ignore Ctrl-C.
+        sys.executable, "-c",
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from simulators.cli import main; main()",
         "run", "--vehicles", "20", "--speed", "50", "--bootstrap", bootstrap, "--prefix", topic_prefix, "--json",
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
