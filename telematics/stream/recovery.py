@@ -189,7 +189,9 @@ async def plan_for(
     restart = None if committed is None else Restart.read(committed.metadata)
     if restart is not None and not states.lost:
         start, clock = restart.replay_from
-        return Plan(Mark(max(start, begin), clock), end, offset, restart.truncated)
+        if start < begin:
+            log.warning("replay_cut", partition=number, replay_from=start, begin=begin)
+        return Plan(Mark(max(start, begin), clock), end, offset, restart.truncated or start < begin)
     window = Mark(max(begin, await _window(settings, reader, number, end)), 0)
     if restart is None:
         return Plan(window, end, offset, truncated=window.offset > 0)

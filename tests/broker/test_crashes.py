@@ -12,7 +12,7 @@ from telematics.stream.local.broker import LocalBroker
 from telematics.stream.reader import open_reader
 from telematics.stream.trips_topic import publish_trips
 from tests.support import stories
-from tests.support.feed import encoded, write
+from tests.support.feed import assert_alerts, write
 from tests.support.monitors import MonitorProcess, all_alerts, eventually, running, simulated_topics
 from tests.support.worlds import PARTITIONS, fences, world
 
@@ -44,7 +44,7 @@ async def test_kill_9_loses_no_alert(bootstrap: str, topic_prefix: str, tmp_path
         assert await process.terminate() == 0
     finally:
         process.kill()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 def _start(settings: Settings, fence_file: Path, log: Path) -> MonitorProcess:
@@ -87,7 +87,7 @@ async def test_a_broker_that_dies_and_returns_costs_nothing(
         await asyncio.to_thread(broker.start)
         await write(settings, scene.log[half:])
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 async def test_a_monitor_waits_for_its_broker(own_broker: Callable[[], LocalBroker], topic_prefix: str) -> None:
@@ -105,7 +105,7 @@ async def test_a_monitor_waits_for_its_broker(own_broker: Callable[[], LocalBrok
         await eventually(lost, "readiness says that there is no broker")
         await asyncio.to_thread(broker.start)
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 async def test_a_stop_without_a_broker_keeps_its_deadline(
@@ -129,4 +129,4 @@ async def test_a_stop_without_a_broker_keeps_its_deadline(
     await asyncio.to_thread(broker.start)
     async with running(settings, fences()) as monitor:
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)

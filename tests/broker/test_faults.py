@@ -24,7 +24,7 @@ from telematics.wire.alerts import encode_alert
 from telematics.wire.partitioner import partition_of
 from telematics.wire.pings import encode_ping
 from tests.support import stories
-from tests.support.feed import as_log, encoded, judge, write
+from tests.support.feed import as_log, assert_alerts, encoded, judge, write
 from tests.support.monitors import (
     MonitorProcess,
     Running,
@@ -96,7 +96,7 @@ async def test_topics_that_are_gone_are_named_and_waited_for(bootstrap: str, top
     after = await all_alerts(settings)
     assert before
     assert after
-    assert encoded([*before, *after]) == encoded(judge(scene.log, PARTITIONS, fences(), RuleSet()))
+    assert_alerts([*before, *after], encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
 
 
 async def test_pings_that_are_gone_are_named_and_waited_for(bootstrap: str, topic_prefix: str) -> None:
@@ -120,7 +120,7 @@ async def test_pings_that_are_gone_are_named_and_waited_for(bootstrap: str, topi
         await write(settings, log)
         await monitor.until_caught_up()
     everything = [encode_alert(alert) for alert in await all_alerts(settings)]
-    assert encoded(told) == encoded(judge(log, PARTITIONS, fences(), RuleSet()))
+    assert_alerts(told, encoded(judge(log, PARTITIONS, fences(), RuleSet())))
     assert Counter(everything) == Counter(2 * [encode_alert(alert) for alert in told])
 
 
@@ -143,7 +143,7 @@ async def test_brokers_lost_one_after_the_other_cost_nothing(
             await asyncio.to_thread(broker.start, node)
         await write(settings, scene.log[3 * quarter :])
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == encoded(judge(scene.log, PARTITIONS, fences(), RuleSet()))
+    assert_alerts(await all_alerts(settings), encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
 
 
 async def test_a_partition_without_a_leader_holds_up_no_other(
@@ -180,7 +180,7 @@ async def test_a_partition_without_a_leader_holds_up_no_other(
         assert held[0].durable_offset <= held[0].next_offset < ends[0]
         await asyncio.to_thread(broker.start, 1)
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == encoded(judge(scene.log, PARTITIONS, fences(), RuleSet()))
+    assert_alerts(await all_alerts(settings), encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
 
 
 async def test_a_broker_that_hangs_costs_nothing(
@@ -211,7 +211,7 @@ async def test_a_broker_that_hangs_costs_nothing(
                 java.resume()
         await monitor.until_caught_up()
         await _is_ready(monitor)
-    assert encoded(await all_alerts(settings)) == encoded(judge(scene.log, PARTITIONS, fences(), RuleSet()))
+    assert_alerts(await all_alerts(settings), encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
 
 
 async def test_sigterm_under_full_load_leaves_nothing_behind(bootstrap: str, topic_prefix: str, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ async def test_sigterm_under_full_load_leaves_nothing_behind(bootstrap: str, top
         assert number or len(await all_alerts(settings)) < len(expected), "it was in the midst of it"
     async with running(settings, fences()) as monitor:
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == expected
+    assert_alerts(await all_alerts(settings), expected)
 
 
 async def test_sigterm_while_the_broker_hangs_keeps_the_deadline(
@@ -262,7 +262,7 @@ async def test_sigterm_while_the_broker_hangs_keeps_the_deadline(
         java.resume()
     async with running(settings, fences()) as monitor:
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == encoded(judge(scene.log, PARTITIONS, fences(), RuleSet()))
+    assert_alerts(await all_alerts(settings), encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
 
 
 def _driving(pings: int, vehicles: int = 100) -> list[DumpRecord]:

@@ -21,7 +21,7 @@ from telematics.stream.topics import Profile
 from telematics.stream.trips_topic import publish_trips
 from telematics.wire.pings import encode_ping
 from tests.support import stories
-from tests.support.feed import as_log, encoded, judge, write
+from tests.support.feed import as_log, assert_alerts, encoded, judge, write
 from tests.support.monitors import (
     MonitorProcess,
     all_alerts,
@@ -47,7 +47,7 @@ async def test_alerts_are_those_of_the_engines(bootstrap: str, topic_prefix: str
             for outcome in ("accepted", "duplicate", "late", "late_ignored", "no_fix", "quarantined")
         )
     alerts = await all_alerts(settings)
-    assert encoded(alerts) == scene.expected
+    assert_alerts(alerts, scene.expected)
     assert len(alerts) == len(scene.expected)
     seen: dict[str, int] = {}
     for alert in alerts:
@@ -68,7 +68,7 @@ async def test_a_restart_changes_no_alert(bootstrap: str, topic_prefix: str) -> 
         async with running(settings, fences()) as monitor:
             await monitor.until_caught_up()
     alerts = await all_alerts(settings)
-    assert encoded(alerts) == scene.expected
+    assert_alerts(alerts, scene.expected)
     assert len(alerts) == len(scene.expected), "an orderly stop repeats nothing"
 
 
@@ -90,7 +90,7 @@ async def test_two_members_share_the_partitions(bootstrap: str, topic_prefix: st
             await eventually(shared, "both members hold partitions")
             await write(settings, scene.log[2 * third :])
         await second.until_caught_up()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 async def test_partitions_that_stay_keep_their_engine(bootstrap: str, topic_prefix: str) -> None:
@@ -120,7 +120,7 @@ async def test_partitions_that_stay_keep_their_engine(bootstrap: str, topic_pref
         await eventually(back, "the first has all again")
         after = _engines(first.monitor)
         assert {number: after[number] for number in during} == during
-    assert encoded(await all_alerts(settings)) == encoded(judge(log, 4, fences(), RuleSet()))
+    assert_alerts(await all_alerts(settings), encoded(judge(log, 4, fences(), RuleSet())))
 
 
 def _engines(monitor: Monitor) -> dict[int, object]:
@@ -183,7 +183,7 @@ async def test_a_trip_published_live_reaches_the_engine(bootstrap: str, topic_pr
         await eventually(lambda: _knows(monitor.monitor, trip.vehicle_id), "the trip was read")
         await write(settings, log)
         await monitor.until_caught_up()
-    assert encoded(await all_alerts(settings)) == encoded(judge(log, 1, fences(), RuleSet(), [trip]))
+    assert_alerts(await all_alerts(settings), encoded(judge(log, 1, fences(), RuleSet(), [trip])))
     assert not [alert for alert in await all_alerts(settings) if alert.rule == "unscheduled_stop"]
     assert [alert for alert in judge(log, 1, fences(), RuleSet()) if alert.rule == "unscheduled_stop"]
 
@@ -249,7 +249,7 @@ async def test_sigterm_commits_what_is_in_hand(bootstrap: str, topic_prefix: str
     async with running(settings, fences()) as monitor:
         await monitor.until_caught_up()
     alerts = await all_alerts(settings)
-    assert encoded(alerts) == scene.expected
+    assert_alerts(alerts, scene.expected)
     assert len(alerts) == len(scene.expected)
 
 

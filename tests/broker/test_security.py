@@ -25,7 +25,7 @@ from telematics.stream.topics import Profile
 from telematics.stream.trips_topic import publish_trips
 from tests.support import stories
 from tests.support.certificates import Authority
-from tests.support.feed import as_log, encoded, write
+from tests.support.feed import as_log, assert_alerts, write
 from tests.support.monitors import (
     MonitorProcess,
     all_alerts,
@@ -122,7 +122,7 @@ async def test_alerts_come_by_every_way_in(
         assert await monitor.terminate() == 0
     finally:
         monitor.kill()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 # Ways to be refused.
@@ -273,7 +273,7 @@ async def test_a_changed_password_hands_over_to_who_knows_it(
     finally:
         before.kill()
         after.kill()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 async def test_what_others_can_put_right_is_waited_for(
@@ -296,7 +296,7 @@ async def test_what_others_can_put_right_is_waited_for(
     finally:
         monitor.kill()
     assert monitor.log.read_text().count("broker_lost") == 1
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
 
 
 # Secrets.
@@ -405,7 +405,7 @@ async def test_alerts_come_with_the_documented_permissions(
         await monitor.until_caught_up()
     finally:
         monitor.kill()
-    assert encoded(await all_alerts(settings)) == scene.expected
+    assert_alerts(await all_alerts(settings), scene.expected)
     assert "does not permit" not in monitor.log.read_text()
 
 

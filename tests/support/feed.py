@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
@@ -73,6 +73,17 @@ def encoded(alerts: Iterable[Alert]) -> dict[tuple[str, int], bytes]:
         assert (alert.alert_id, alert.seq) not in found, f"number {alert.seq} of {alert.alert_id} is there twice"
         found[alert.alert_id, alert.seq] = encode_alert(alert)
     return found
+
+
+def assert_alerts(alerts: Iterable[Alert], expected: Mapping[tuple[str, int], bytes]) -> None:
+    """These and no others, byte for byte. Raises AssertionError with each difference, what was read beside what is right."""
+    found = encoded(alerts)
+    wrong = [key for key in sorted(found.keys() | expected.keys()) if found.get(key) != expected.get(key)]
+    lines = [
+        f"{key}:\n  read     {found.get(key, b'nothing').decode()}\n  expected {expected.get(key, b'nothing').decode()}"
+        for key in wrong
+    ]
+    assert not wrong, "\n".join([f"{len(wrong)} alerts are not as expected", *lines])
 
 
 async def write(settings: Settings, log: Iterable[DumpRecord]) -> None:
