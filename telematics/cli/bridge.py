@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from telematics.cli.options import Bootstrap, Json, Prefix
+from telematics.cli.options import Bootstrap, Json, Port, Prefix, settings_from
 
 app = typer.Typer(no_args_is_help=True, help="Make pings of positions that others write to Kafka.")
 
@@ -37,10 +37,7 @@ def traccar(
     group: Annotated[
         str, typer.Option("--group", metavar="NAME", help="Consumer group; its members share the topic's partitions.")
     ] = _GROUP,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", min=0, max=65535, help="Port of metrics and health, instead of TELEMATICS_HTTP__PORT."),
-    ] = None,
+    port: Port = None,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,
     json: Json = False,
@@ -52,22 +49,9 @@ def traccar(
     """
     import uvloop
 
-    from telematics.logs import configure_logging
-    from telematics.settings import LogFormat, load_settings
     from telematics.stream.bridge import run
     from telematics.wire.dialects.traccar import decode_traccar
 
-    kafka: dict[str, Any] = {"group": group}
-    if bootstrap is not None:
-        kafka["bootstrap"] = bootstrap
-    given: dict[str, Any] = {"kafka": kafka}
-    if prefix is not None:
-        given["topics"] = {"prefix": prefix}
-    if port is not None:
-        given["http"] = {"port": port}
-    if json:
-        given["log"] = {"format": LogFormat.JSON}
-    settings = load_settings(**given)
-    configure_logging(settings.log)
+    settings = settings_from(bootstrap, prefix, group=group, port=port, json_log=json)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, source, lambda value: decode_traccar(value, id_attribute)))

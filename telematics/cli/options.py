@@ -22,6 +22,10 @@ Prefix = Annotated[
     str | None,
     typer.Option("--prefix", metavar="TEXT", help="Prefix of the topics, instead of TELEMATICS_TOPICS__PREFIX."),
 ]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port of metrics and health, instead of TELEMATICS_HTTP__PORT."),
+]
 Fences = Annotated[
     Path, typer.Option("--fences", metavar="FILE", help="GeoJSON file of the geofences.", show_default=False)
 ]
@@ -50,16 +54,26 @@ TripsFile = Annotated[
 ]
 
 
-def settings_from(bootstrap: str | None, prefix: str | None) -> Settings:
+def settings_from(
+    bootstrap: str | None,
+    prefix: str | None,
+    *,
+    group: str | None = None,
+    port: int | None = None,
+    json_log: bool = False,
+) -> Settings:
     """Read the settings, with what the command line gave on top, and log by them. Raises SettingsError."""
     from telematics.logs import configure_logging
-    from telematics.settings import load_settings
+    from telematics.settings import LogFormat, load_settings
 
-    given: dict[str, Any] = {}
-    if bootstrap is not None:
-        given["kafka"] = {"bootstrap": bootstrap}
+    kafka = {name: value for name, value in (("bootstrap", bootstrap), ("group", group)) if value is not None}
+    given: dict[str, Any] = {"kafka": kafka}
     if prefix is not None:
         given["topics"] = {"prefix": prefix}
+    if port is not None:
+        given["http"] = {"port": port}
+    if json_log:
+        given["log"] = {"format": LogFormat.JSON}
     settings = load_settings(**given)
     # What the stream has to say goes to standard error; a pipe carries results only.
     configure_logging(settings.log)

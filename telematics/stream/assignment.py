@@ -8,14 +8,17 @@ has to begin at the offset its partition expects. When either disagrees the batc
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
+from telematics.metrics import Metrics
+from telematics.stream.checkpoint import Checkpoint
 from telematics.stream.lag import Lag
 from telematics.stream.reader import Records
 
@@ -29,41 +32,57 @@ class State(StrEnum):
     RUNNING = "running"
 
 
-class Held(Protocol):
-    """A partition in our hands, whatever is made of its records."""
+class Held(ABC):
+    """A partition in our hands, whatever is made of its records.
 
-    number: int
-    partitions: int
-    """How many its topic had when it was given to us."""
-    state: State
-    progress: str
-    next_offset: int
-    durable_offset: int
-    """What came of the records before this one is durable."""
-    lag: Lag
-    taken: asyncio.Event
-    """Set when the partition is no longer ours."""
+    `partitions` is how many its topic had when it was given to us, `progress` how far its rebuilding is, in words. What
+    came of the records before `durable_offset` is durable.
+    """
+
+    def __init__(self, number: int, partitions: int, checkpoint: Checkpoint, metrics: Metrics) -> None:
+        self.number = number
+        self.partitions = partitions
+        self.state = State.REBUILDING
+        self.progress = ""
+        self.next_offset = self.durable_offset = 0
+        self.lag = Lag()
+        self.taken = asyncio.Event()
+        """Set when the partition is no longer ours."""
+        self._checkpoint = checkpoint
+        self._metrics = metrics
+        self._committed: int | None = None
+
+    def run_from(self, next_offset: int, committed: int | None) -> None:
+        """What follows `next_offset` counts. `committed` is what the broker says."""
+        self._committed = committed
+        self.next_offset = self.durable_offset = next_offset
+        self.state = State.RUNNING
+        self.progress = ""
 
     @property
     def settled(self) -> bool:
         """Whether everything that came of it is durable."""
-        ...
+        return self.durable_offset == self.next_offset
 
+    @abstractmethod
     async def settle(self) -> None:
         """Make everything that came of it so far durable. Raises PartitionLostError."""
-        ...
 
     def saw_end(self, end: int, now_s: float) -> None:
         """The log ended at this offset at `now_s` of a monotonic clock."""
-        ...
+        self.lag.seen(end, now_s)
+        records, _ = self.lag.behind(self.durable_offset, now_s)
+        self._metrics.partition_lag.labels(str(self.number)).set(records)
 
     def lose(self) -> None:
         """Taken away: nothing of it is committed from now on."""
-        ...
+        self.taken.set()
+        self._checkpoint.lose()
+        self._metrics.forget_partition(self.number)
 
     async def close(self) -> None:
-        """Let go of what it holds."""
-        ...
+        """Let go of the producer."""
+        await self._checkpoint.close()
 
 
 P = TypeVar("P", bound=Held)

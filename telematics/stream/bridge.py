@@ -30,7 +30,18 @@ from telematics.settings import Settings
 from telematics.stream import connection, topics
 from telematics.stream.assignment import Assignment, State
 from telematics.stream.checkpoint import Checkpoint
-from telematics.stream.group import LOOK_INTERVAL_S, SETTLE_SHARE, fetch, look, probe, revoke_deadline_s, settle
+from telematics.stream.group import (
+    LOOK_INTERVAL_S,
+    SETTLE_SHARE,
+    connect,
+    fetch,
+    leave,
+    look,
+    probe,
+    revoke_deadline_s,
+    settle,
+)
+from telematics.stream.lag import Lag
 from telematics.stream.process import patiently, serve, until_stopped
 from telematics.stream.readiness import readiness
 from telematics.stream.source import Read, Route, Source
@@ -84,7 +95,7 @@ class Bridge:
     async def run(self) -> None:
         """Follow the group's assignments until `stop`. Raises what ended it otherwise."""
         route = await patiently(self._route, self._link, self._stopping)
-        consumer = await patiently(self._connect, self._link, self._stopping)
+        consumer = await patiently(lambda: connect(self._settings), self._link, self._stopping)
         if route is None or consumer is None:
             return
 
@@ -104,7 +115,7 @@ class Bridge:
             if unsettled := [number for number, source in self._assignment.held.items() if not source.settled]:
                 log.warning("stopped_unsettled", partitions=sorted(unsettled))
         finally:
-            await self._close(consumer, self._assignment)
+            await leave(self._settings, consumer, self._assignment, [source.close() for source in self._leaving])
 
     async def _route(self) -> Route:
         ours = self._settings.topics
@@ -119,11 +130,6 @@ class Bridge:
         if missing := [name for name in (ours.pings, ours.deadletters) if name not in found]:
             raise UserError(f"no topic {', '.join(missing)} on {where}; create them: telematics topics create")
         return Route(self._source, self._read, ours, found[ours.pings].partitions, found[ours.deadletters].partitions)
-
-    async def _connect(self) -> AIOKafkaConsumer:
-        consumer = connection.group_consumer(self._settings)
-        await connection.started(consumer, self._settings.kafka)
-        return consumer
 
     async def _work(self, consumer: AIOKafkaConsumer, assignment: Assignment[Source], route: Route) -> None:
         # Beside the turns: while the broker is away one of them does not end, and somebody has to say why.
@@ -196,20 +202,8 @@ class Bridge:
             offset = begin
         if source.taken.is_set():
             return
-        source.run_from(offset, None if committed is None else committed.offset, end)
+        source.lag = Lag(end)
+        source.run_from(offset, None if committed is None else committed.offset)
         consumer.seek(place, offset)
         consumer.resume(place)
         log.info("running", partition=source.number, offset=offset)
-
-    async def _close(self, consumer: AIOKafkaConsumer, assignment: Assignment[Source]) -> None:
-        started = time.monotonic()
-        left_s = self._settings.shutdown_deadline_s * (1 - SETTLE_SHARE)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await asyncio.gather(
-                    connection.ended(consumer, left_s / 2),
-                    assignment.close(),
-                    *(source.close() for source in self._leaving),
-                    return_exceptions=True,
-                )
-        log.info("stopped", took_s=round(time.monotonic() - started, 3))

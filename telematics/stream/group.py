@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -37,6 +38,27 @@ SETTLE_SHARE = 0.7
 def revoke_deadline_s(settings: Settings) -> float:
     """How long a member may take to settle what is taken away from it."""
     return min(settings.shutdown_deadline_s, settings.kafka.session_timeout_s * _REVOKE_SHARE)
+
+
+async def connect(settings: Settings) -> AIOKafkaConsumer:
+    """A started member of the group, which has still to say what it reads. Raises BrokerError."""
+    consumer = connection.group_consumer(settings)
+    await connection.started(consumer, settings.kafka)
+    return consumer
+
+
+async def leave(
+    settings: Settings, consumer: AIOKafkaConsumer, assignment: Assignment[P], others: Iterable[Awaitable[object]]
+) -> None:
+    """Let go of everything, and of what `others` still do, within what is left of the deadline to stop in."""
+    started = time.monotonic()
+    left_s = settings.shutdown_deadline_s * (1 - SETTLE_SHARE)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(left_s):
+            await asyncio.gather(
+                connection.ended(consumer, left_s / 2), assignment.close(), *others, return_exceptions=True
+            )
+    log.info("stopped", took_s=round(time.monotonic() - started, 3))
 
 
 async def fetch(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import time
 from collections.abc import Coroutine, Sequence
@@ -27,6 +26,7 @@ from telematics.stream.group import (
     SETTLE_SHARE,
     Batches,
     fetch,
+    leave,
     look,
     probe,
     revoke_deadline_s,
@@ -245,21 +245,11 @@ class Member:
             self._stopping.set()
 
     async def _close(self) -> None:
-        started = time.monotonic()
         self._closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        left_s = self._settings.shutdown_deadline_s * (1 - SETTLE_SHARE)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await asyncio.gather(
-                    connection.ended(self._consumer, left_s / 2),
-                    self.assignment.close(),
-                    *tasks,
-                    return_exceptions=True,
-                )
-        log.info("stopped", took_s=round(time.monotonic() - started, 3))
+        await leave(self._settings, self._consumer, self.assignment, tasks)
 
 
 def _is_of(trip: Trip, partition: Partition) -> bool:

@@ -16,7 +16,7 @@ from telematics.core.engine import MonitorEngine
 from telematics.metrics import Metrics
 from telematics.model import ANNOUNCED_FROM, Alert, Batch, Trip
 from telematics.settings import Settings
-from telematics.stream.assignment import State
+from telematics.stream.assignment import Held, State
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position, Records
 from telematics.stream.deadletters import dead_letter
 from telematics.stream.lag import Lag
@@ -73,29 +73,19 @@ class Waiting:
         )
 
 
-class Partition:
+class Partition(Held):
     """The work on one partition, from records to a checkpoint. It is told when; it reads no clock of the wall."""
 
     def __init__(
         self, number: int, partitions: int, settings: Settings, checkpoint: Checkpoint, metrics: Metrics
     ) -> None:
-        self.number = number
-        self.partitions = partitions
-        self.state = State.REBUILDING
-        self.progress = ""
-        self.next_offset = self.durable_offset = 0
+        super().__init__(number, partitions, checkpoint, metrics)
         self.engine: MonitorEngine | None = None
-        self.lag = Lag()
-        self.taken = asyncio.Event()
-        """Set when the partition is no longer ours."""
         self._topics = settings.topics
         self._group = settings.kafka.group
-        self._checkpoint = checkpoint
-        self._metrics = metrics
         self._snapshot_interval_s = settings.snapshot_interval_s
         self._ledger = Ledger(settings.snapshot_interval_s)
         self._waiting = Waiting()
-        self._committed: int | None = None
         self._settling = asyncio.Lock()
         self._settled_at = time.monotonic()
 
@@ -103,13 +93,6 @@ class Partition:
         """With this engine, and nothing concluded yet."""
         self.engine, self.lag = engine, lag
         self._ledger, self._waiting = Ledger(self._snapshot_interval_s), Waiting()
-
-    def run_from(self, next_offset: int, committed: int | None) -> None:
-        """The engine holds everything before `next_offset`: what follows counts. `committed` is what the broker says."""
-        self._committed = committed
-        self.next_offset = self.durable_offset = next_offset
-        self.state = State.RUNNING
-        self.progress = ""
 
     # Judging
 
@@ -158,11 +141,6 @@ class Partition:
         return effects
 
     # Making it durable
-
-    @property
-    def settled(self) -> bool:
-        """Whether everything concluded is durable."""
-        return self.durable_offset == self.next_offset
 
     def due(self, *, catching_up: bool = False) -> bool:
         """Whether it is time for a checkpoint: something waits to be announced, or much, or progress long enough."""
@@ -241,25 +219,9 @@ class Partition:
             self._metrics.vehicles.labels(str(self.number)).set(gauges["vehicles"])
             self._metrics.open_alerts.labels(str(self.number)).set(gauges["open_alerts"])
 
-    def saw_end(self, end: int, now_s: float) -> None:
-        """The log ended at this offset at `now_s` of a monotonic clock."""
-        self.lag.seen(end, now_s)
-        records, _ = self.lag.behind(self.durable_offset, now_s)
-        self._metrics.partition_lag.labels(str(self.number)).set(records)
-
-    def lose(self) -> None:
-        """Taken away: nothing of it is committed from now on."""
-        self.taken.set()
-        self._checkpoint.lose()
-        self._metrics.forget_partition(self.number)
-
     async def fence(self) -> Position | None:
         """End what a former owner was writing, and give what is committed. Raises KafkaError, OSError."""
         return await self._checkpoint.open(None if self.engine is None else self.next_offset)
-
-    async def close(self) -> None:
-        """Let go of the producer."""
-        await self._checkpoint.close()
 
     def present_engine(self) -> MonitorEngine:
         """The engine. Raises RuntimeError when there is none yet."""

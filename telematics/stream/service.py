@@ -16,14 +16,13 @@ import asyncio
 import gc
 from collections.abc import Mapping
 
-from aiokafka import AIOKafkaConsumer
-
 from geofences.index import FenceIndex
 from telematics.core.params import RuleSet
 from telematics.http import Check
 from telematics.metrics import Metrics
 from telematics.settings import Settings
 from telematics.stream import connection, topics
+from telematics.stream.group import connect
 from telematics.stream.member import Member
 from telematics.stream.process import patiently, serve
 from telematics.stream.readiness import readiness
@@ -73,7 +72,7 @@ class Monitor:
     async def run(self) -> None:
         """Follow the group's assignments until `stop`. Raises what ended it otherwise."""
         profile = await patiently(lambda: topics.profile_of_ours(self._settings), self._link, self._stopping)
-        consumer = await patiently(self._connect, self._link, self._stopping)
+        consumer = await patiently(lambda: connect(self._settings), self._link, self._stopping)
         if profile is None or consumer is None:
             return
         self._member = Member(
@@ -87,8 +86,3 @@ class Monitor:
             self._stopping,
         )
         await self._member.work(profile)
-
-    async def _connect(self) -> AIOKafkaConsumer:
-        consumer = connection.group_consumer(self._settings)
-        await connection.started(consumer, self._settings.kafka)
-        return consumer

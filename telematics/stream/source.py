@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from aiokafka import TopicPartition
 from telematics.metrics import Metrics
 from telematics.model import Ping
 from telematics.settings import TopicSettings
-from telematics.stream.assignment import State
+from telematics.stream.assignment import Held
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position
 from telematics.stream.checkpoint import Records as Outgoings
 from telematics.stream.deadletters import dead_letter
-from telematics.stream.lag import Lag
 from telematics.stream.reader import Record, Records
 from telematics.wire.arrivals import check_arrival
 from telematics.wire.partitioner import partition_of
@@ -39,31 +37,14 @@ class Route:
     letter_partitions: int
 
 
-class Source:
+class Source(Held):
     """The work on one partition of the source. What is taken is settled before more is taken."""
 
     def __init__(self, number: int, partitions: int, route: Route, checkpoint: Checkpoint, metrics: Metrics) -> None:
-        self.number = number
-        self.partitions = partitions
-        self.state = State.REBUILDING
-        self.progress = ""
-        self.next_offset = self.durable_offset = 0
-        self.lag = Lag()
-        self.taken = asyncio.Event()
-        """Set when the partition is no longer ours."""
+        super().__init__(number, partitions, checkpoint, metrics)
         self._route = route
-        self._checkpoint = checkpoint
-        self._metrics = metrics
         self._pings: dict[int, list[Outgoing]] = defaultdict(list)  # by the partition they go to
         self._rejects: list[Rejected] = []
-        self._committed: int | None = None
-
-    def run_from(self, next_offset: int, committed: int | None, end: int) -> None:
-        """Go on with the record at `next_offset`. `committed` is what the broker says, `end` where its log ends."""
-        self._committed = committed
-        self.next_offset = self.durable_offset = next_offset
-        self.lag = Lag(end)
-        self.state = State.RUNNING
 
     def take(self, records: Records) -> None:
         """Read records that follow `next_offset`, and keep what becomes of them for the next checkpoint."""
@@ -81,11 +62,6 @@ class Source:
         # A live topic is stamped by its broker, whatever we say; on a sim topic this is the arrival.
         outgoing = Outgoing(record.timestamp, key, encode_ping(ping))
         self._pings[partition_of(key, self._route.ping_partitions)].append(outgoing)
-
-    @property
-    def settled(self) -> bool:
-        """Whether everything taken is durable."""
-        return self.durable_offset == self.next_offset
 
     async def settle(self) -> None:
         """Make everything taken durable. Raises PartitionLostError."""
@@ -110,22 +86,6 @@ class Source:
             letters: [dead_letter(refused, source, self.number, most_bytes) for refused in self._rejects],
         }
 
-    def saw_end(self, end: int, now_s: float) -> None:
-        """The log ended at this offset at `now_s` of a monotonic clock."""
-        self.lag.seen(end, now_s)
-        records, _ = self.lag.behind(self.durable_offset, now_s)
-        self._metrics.partition_lag.labels(str(self.number)).set(records)
-
-    def lose(self) -> None:
-        """Taken away: nothing of it is committed from now on."""
-        self.taken.set()
-        self._checkpoint.lose()
-        self._metrics.forget_partition(self.number)
-
     async def fence(self) -> Position | None:
         """End what a former owner was writing, and give what is committed. Raises KafkaError, OSError."""
         return await self._checkpoint.open(self.durable_offset)
-
-    async def close(self) -> None:
-        """Let go of the producer."""
-        await self._checkpoint.close()

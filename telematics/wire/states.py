@@ -27,18 +27,18 @@ from telematics.wire.reasons import Reject, RejectReason, reject
 from telematics.wire.trips import decode_trip, encode_trip
 
 
-class _Record(msgspec.Struct, gc=False):
+class _Envelope(msgspec.Struct, gc=False):
     group: str
     offset: Annotated[int, msgspec.Meta(ge=0)]
     clock: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Record(_Envelope, gc=False):
     state: Plain
     trips: tuple[msgspec.Raw, ...] = ()
 
 
-class _Older(msgspec.Struct):
-    group: str
-    offset: Annotated[int, msgspec.Meta(ge=0)]
-    clock: Annotated[int, msgspec.Meta(ge=0)]
+class _Older(_Envelope):
     state: dict[str, Any]
     trips: tuple[msgspec.Raw, ...] = ()
 

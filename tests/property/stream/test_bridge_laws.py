@@ -91,7 +91,7 @@ def test_every_record_is_a_ping_that_is_read_or_a_dead_letter(
     kept = Kept()
     route = Route("traccar", lambda value: decode_traccar(value, id_attribute), TOPICS, PINGS, 2)
     source = Source(9, 10, route, cast("Checkpoint", kept), Metrics())
-    source.run_from(0, None, 0)
+    source.run_from(0, None)
     raws = [Raw(offset, at, key, value) for offset, (value, key, at) in enumerate(load)]
     source.take(cast("Any", raws))
     asyncio.run(source.settle())

@@ -47,7 +47,7 @@ def _source(number: int = 4, next_offset: int = 10) -> tuple[Source, Written, Me
     written, metrics = Written(), Metrics()
     route = Route("traccar", decode_traccar, TOPICS, PINGS, LETTERS)
     source = Source(number, 7, route, cast("Checkpoint", written), metrics)
-    source.run_from(next_offset, None, next_offset)
+    source.run_from(next_offset, None)
     return source, written, metrics, route
 
 
