@@ -2,8 +2,9 @@
 
 A day of 100,000 vehicles, one snapshot each a minute, is 144 million of them; a reader sees few of these. Compaction
 leaves one of each vehicle, at most a tenth more that waits for the cleaner (`min.cleanable.dirty.ratio`), and the
-segment that is being written, which it never touches: 64 MB a partition (`segment.bytes`), here four snapshots of each
-vehicle. So the most that a day can leave is written: each vehicle's snapshot ROUNDS times.
+segment that is being written, which it never touches: 16 MB a partition (`segment.bytes`), here one snapshot of each
+vehicle; another such segment may be waiting for the cleaner, which looks every 15 s. So the most that a day can leave
+is written: each vehicle's snapshot ROUNDS times.
 
 Behind them is what a busy fleet leaves to be judged again: the pings of one interval of snapshots, in which each
 vehicle's turn has come once. The vehicles are the simulator's trucks after a quarter of an hour, each as often as its
@@ -46,7 +47,7 @@ from telematics.wire.ticks import TICK_INTERVAL_MS
 from telematics.wire.trips import trip_of_record
 
 CONVOY = 40
-ROUNDS = 5
+ROUNDS = 3
 DRIVEN_S = 900
 WINDOW_S = 60  # `snapshot_interval_s`
 ROUNDS_A_DAY = 24 * 3600 // WINDOW_S

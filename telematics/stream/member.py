@@ -189,7 +189,7 @@ class Member:
                             partition,
                             committed,
                             lambda: MonitorEngine(self._fences, self._rules),
-                            lambda: [trip for trip in self._trips.known() if _is_of(trip, partition)],
+                            lambda: self._trips.known(partition.number, partition.partitions),
                         )
             except (BrokerError, KafkaError, OSError) as error:
                 await self._link.lost(error)

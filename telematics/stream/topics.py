@@ -69,7 +69,7 @@ def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]
         topics.states: stamped
         | {
             "cleanup.policy": "compact",
-            "segment.bytes": str(64 * 1024**2),
+            "segment.bytes": str(16 * 1024**2),
             "segment.ms": str(10 * 60 * 1000),
             "min.cleanable.dirty.ratio": "0.1",
         },

@@ -14,6 +14,7 @@ from telematics.settings import Settings
 from telematics.stream import connection
 from telematics.stream.reader import Record, Records, open_reader
 from telematics.stream.topics import Profile
+from telematics.wire.partitioner import partition_of
 from telematics.wire.reasons import Reject
 from telematics.wire.trips import trip_of_record
 
@@ -38,11 +39,21 @@ class TripFeed:
         self._profile = Profile.LIVE
         self._link = link
         self._known: dict[str, deque[Trip]] = defaultdict(lambda: deque(maxlen=_KEPT))
+        # Its vehicles by the partition that their pings are in, of so many as somebody has asked for.
+        self._at_home: list[list[str]] = []
         self._next: dict[int, int] = {}
 
-    def known(self) -> list[Trip]:
-        """The trips read so far, each vehicle's in order of the log."""
-        return [trip for trips in self._known.values() for trip in trips]
+    def known(self, number: int, partitions: int) -> list[Trip]:
+        """The trips read so far of vehicles whose pings are in that partition of so many; each one's in order of the log."""
+        if len(self._at_home) != partitions:
+            self._at_home = [[] for _ in range(partitions)]
+            for vehicle_id in self._known:
+                self._settle_at_home(vehicle_id)
+        return [trip for vehicle_id in self._at_home[number] for trip in self._known[vehicle_id]]
+
+    def _settle_at_home(self, vehicle_id: str) -> None:
+        if self._at_home:
+            self._at_home[partition_of(vehicle_id.encode(), len(self._at_home))].append(vehicle_id)
 
     async def follow(self, profile: Profile, tell: Callable[[Trip], None]) -> None:
         """Read for ever; `tell` hears of every trip that comes after the end has been reached."""
@@ -76,6 +87,8 @@ class TripFeed:
                     detail=trip.detail,
                 )
             else:
+                if trip.vehicle_id not in self._known:
+                    self._settle_at_home(trip.vehicle_id)
                 self._known[trip.vehicle_id].append(trip)
                 if self.read_to_end.is_set():
                     tell(trip)
