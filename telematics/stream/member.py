@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 _PROBE_INTERVAL_S = 1.0
 # Counting what 100,000 vehicles have open takes 30 ms: not with every probe.
 _OBSERVE_EVERY = 5
+# Full turns in a row after which we are behind: a third of a second or more of nothing but judging.
+_CATCHING_UP_TURNS = 10
 
 
 class Member:
@@ -79,7 +81,7 @@ class Member:
         self._closing = False
         self._rebuilding = asyncio.Lock()
         self._settling: set[Partition] = set()
-        self._catching_up = False  # there was more to judge than one turn takes
+        self._full_turns = 0  # in a row
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -117,7 +119,8 @@ class Member:
         self._make_full_ones_wait()
         generation = self.assignment.generation
         batches = await self._fetch()
-        self._catching_up = sum(map(len, batches.values())) >= self._settings.max_batch
+        full = sum(map(len, batches.values())) >= self._settings.max_batch
+        self._full_turns = self._full_turns + 1 if full else 0
         async with self.assignment.busy:
             started = time.perf_counter()
             for place, records in batches.items():
@@ -151,15 +154,18 @@ class Member:
     async def _fetch(self) -> Batches:
         return await fetch(self._consumer, self.assignment, self._stopping, self._link, self._settings.max_batch)
 
+    def _is_catching_up(self) -> bool:
+        return self._full_turns >= _CATCHING_UP_TURNS
+
     def _settle_soon(self, partition: Partition) -> None:
         """If it is time, make durable what was judged while judging goes on; one partition never waits for another."""
-        if partition.due(catching_up=self._catching_up) and partition not in self._settling:
+        if partition.due(catching_up=self._is_catching_up()) and partition not in self._settling:
             self._settling.add(partition)
             self._spawn(self._settle_while_due(partition))
 
     async def _settle_while_due(self, partition: Partition) -> None:
         try:
-            while partition.due(catching_up=self._catching_up) and not partition.taken.is_set():
+            while partition.due(catching_up=self._is_catching_up()) and not partition.taken.is_set():
                 await self._settle([partition])
         finally:
             self._settling.discard(partition)

@@ -27,8 +27,8 @@ from telematics.wire.states import encode_state
 
 # Without anything to announce, progress is made durable this often: after a crash so much is judged again.
 COMMIT_INTERVAL_S = 1.0
-# While there is more to judge than one turn takes, alerts are late by far more than this: then one transaction is not
-# begun before so much has gone by since the last, for each costs the broker five requests.
+# Behind a backlog alerts are late by more than this: then one transaction is not begun before so much has gone by since
+# the last, for each costs the broker five requests.
 _CATCHING_UP_INTERVAL_S = 0.25
 # So much may wait for it meanwhile, about: then it is time, and then judging waits.
 _MUCH_BYTES, _MOST_BYTES = 1_000_000, 16_000_000
