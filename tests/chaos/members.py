@@ -208,6 +208,8 @@ class Members:
             "TELEMATICS_KAFKA__GROUP": self._settings.kafka.group,
             "TELEMATICS_KAFKA__SESSION_TIMEOUT_S": str(self._settings.kafka.session_timeout_s),
             "TELEMATICS_TOPICS__PREFIX": self._settings.topics.prefix,
+            # So that nothing but the snapshots can carry a state across.
+            "TELEMATICS_REBUILD_WINDOW_S": "1",
         }
         arguments = ("monitor", "--fences", str(self._fences), "--json", "--port", "0")
         with log.open("wb") as out:
