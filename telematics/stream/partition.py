@@ -30,8 +30,9 @@ COMMIT_INTERVAL_S = 1.0
 # Behind a backlog alerts are late by more than this: then one transaction is not begun before so much has gone by since
 # the last, for each costs the broker five requests.
 _CATCHING_UP_INTERVAL_S = 0.25
-# So much may wait for it meanwhile, about: then it is time, and then judging waits.
-_MUCH_BYTES, _MOST_BYTES = 1_000_000, 16_000_000
+# So much may wait for it meanwhile, about: then it is time, and then judging waits. With the states that go with it, that
+# of several partitions has to be through within the time that a transaction may take, on a slow broker too.
+_MUCH_BYTES, _MOST_BYTES = 1_000_000, 4_000_000
 _ALERT_BYTES = 2_000
 # Looking at every ping's lag would cost as much as screening it (3 µs); batches are so frequent that the histogram has
 # its shape with at most this many of each.
