@@ -179,7 +179,7 @@ def named(saved: Saved, vehicle_id: str) -> Saved:
 
 async def commit(settings: Settings, log: Log, mark: Mark) -> None:
     """As a monitor leaves its offsets."""
-    restart = Restart(mark, truncated=False).text()
+    restart = Restart(mark, truncated_until=0).text()
     places = [TopicPartition(settings.topics.pings, number) for number in range(PARTITIONS)]
     async with AIOKafkaConsumer(
         **connection.client_options(settings.kafka), group_id=settings.kafka.group, enable_auto_commit=False

@@ -65,15 +65,28 @@ if TYPE_CHECKING:
 
 # The deadline of every vehicle, of no rule: it is put off whenever the vehicle is heard, and not part of a snapshot.
 _FORGET: Key = ("", "")
+REBUILD_WINDOW_MS = 6 * 3_600_000  # how far a rebuild without snapshots looks back, unless set otherwise
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
 
 
 class MonitorEngine:
-    """One engine per input partition. `truncated`: what it is fed first is not the beginning of the log."""
+    """One engine per input partition.
 
-    def __init__(self, fences: FenceIndex, rules: RuleSet, *, truncated: bool = False) -> None:
+    `truncated`: what it is fed first is not the beginning of the log. Then a vehicle that is heard for the first time may
+    have been there before, and what it is found in may have begun before; for as long as `anew_ms` of arrivals, after
+    which it counts as new like in a whole log.
+    """
+
+    def __init__(
+        self, fences: FenceIndex, rules: RuleSet, *, truncated: bool = False, anew_ms: int = REBUILD_WINDOW_MS
+    ) -> None:
         self.clock = 0
-        self.truncated = truncated
+        self.truncated_until: int | None = None if truncated else 0
+        """Until when vehicles that are heard for the first time may have been there before (arrival, ms).
+
+        None: for `anew_ms` from the first input on, which has not come.
+        """
+        self._anew_ms = anew_ms
         self._lost: frozenset[str] = frozenset()
         self._fleet = Fleet()
         self._vehicles = self._fleet.by_id
@@ -106,6 +119,8 @@ class MonitorEngine:
         if not len(batch):
             return effects
         inputs = prepare(batch, self.clock, self._surroundings)
+        if self.truncated_until is None:
+            self.truncated_until = inputs.ats[0] + self._anew_ms
         stretch = self._screen.stretch()
         for start in range(0, len(batch), stretch):
             self._walk(inputs, range(start, min(start + stretch, len(batch))))
@@ -167,11 +182,11 @@ class MonitorEngine:
     # -- snapshots -------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything the engine knows but the trips, as plain data: {clock, truncated, vehicles: {id: …}}."""
+        """Everything the engine knows but the trips, as plain data: {clock, truncated_until, vehicles: {id: …}}."""
         saved = [self.save(state.slot) for state in self._vehicles.values()]
         return {
             "clock": self.clock,
-            "truncated": self.truncated,
+            "truncated_until": self.truncated_until,
             "vehicles": {one.vehicle_id: one.state for one in saved},
         }
 
@@ -182,7 +197,7 @@ class MonitorEngine:
             Known(*restore_vehicle(vehicle_id, parse_vehicle(plain)), clock)
             for vehicle_id, plain in snapshot["vehicles"].items()
         ]
-        self.truncated = snapshot["truncated"]
+        self.truncated_until = snapshot["truncated_until"]
         self.resume(clock, known, trips)
 
     def save(self, slot: int) -> Saved:
@@ -357,7 +372,8 @@ class MonitorEngine:
         return self._position(state, device, ping, hits, at)
 
     def _meet(self, ping: Ping) -> VehicleState:
-        first_ts = ping.ts if self.truncated or ping.vehicle_id in self._lost else -1
+        before = self.truncated_until is None or self.clock < self.truncated_until
+        first_ts = ping.ts if before or ping.vehicle_id in self._lost else -1
         state = VehicleState(ping.vehicle_id, first_ts=first_ts, primary=ping.device)
         state.trip = self._trips.in_force.get(ping.vehicle_id)
         self._fleet.add(state)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import numpy as np
 
+from geofences.transitions import State as Membership
 from telematics.core.facts import alert_id
-from telematics.core.state import Anchor, DeviceState, Episode, FixPoint, VehicleState, Visit, remembering
+from telematics.core.rules import RULES
+from telematics.core.state import RING_FIXES, Anchor, DeviceState, Episode, FixPoint, VehicleState, Visit, remembering
 from telematics.model import Device, Severity
 
 if TYPE_CHECKING:
@@ -56,10 +58,13 @@ class NewerStateError(ValueError):
     """A later version of this program wrote it."""
 
 
-# No larger than what they end in takes: columns, and instants of the wire.
-_Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+# No larger than what they end in takes without loss: columns of floats.
+_Int = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+# What each rule files in a vehicle's memory; of one that is not known here any more nothing is asked.
+_REMEMBERED = {rule.id: rule.remembers for rule in RULES}
 _PlainFix = tuple[_Int, float, float, float, float]
-_PlainDevice = tuple[_Int, _Int, float, list[float], bool, list[_Int], list[_Int], _Int]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
+_PlainDevice = tuple[_Int, _Int, _Seconds, list[_Seconds], bool, list[_Int], list[_Int], _Int]
 
 
 class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -71,7 +76,7 @@ class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     device: _PlainDevice
     others: dict[Device, _PlainDevice]
     fix: _PlainFix | None
-    ring: list[_PlainFix]
+    ring: Annotated[list[_PlainFix], msgspec.Meta(max_length=RING_FIXES + 1)]
     anchor: tuple[_Int, float, float, bool] | None
     moved_ts: _Int
     ignition: tuple[bool | None, _Int]
@@ -162,6 +167,10 @@ def _restore(vehicle_id: str, plain: Plain) -> tuple[VehicleState, Floats]:
     ignition, ignition_ts = plain.ignition
     name = plain.names
     memory = {(name[rule], name[subject]): value for rule, subject, value in plain.memory}
+    for (rule_id, subject), value in memory.items():
+        if rule_id in _REMEMBERED:
+            form = _REMEMBERED[rule_id]
+            msgspec.convert(value, form.get(subject) if isinstance(form, dict) else form)
     state = VehicleState(
         vehicle_id=vehicle_id,
         first_ts=plain.first_ts,
@@ -177,7 +186,7 @@ def _restore(vehicle_id: str, plain: Plain) -> tuple[VehicleState, Floats]:
         events=[(ts, name[code]) for ts, code in plain.events],
         event_floors={name[code]: ts for code, ts in plain.event_floors},
         visits={
-            name[fence_id]: Visit(name[membership], since, since_at, leaving_since, known)
+            name[fence_id]: Visit(Membership(name[membership]).value, since, since_at, leaving_since, known)
             for fence_id, membership, since, since_at, leaving_since, known in plain.visits
         },
         exits={name[fence_id]: ts for fence_id, ts in plain.exits},

@@ -43,6 +43,7 @@ from telematics.stream.group import (
 )
 from telematics.stream.lag import Lag
 from telematics.stream.process import patiently, serve, until_stopped
+from telematics.stream.reader import end_of_log
 from telematics.stream.readiness import readiness
 from telematics.stream.source import Read, Route, Source
 
@@ -194,7 +195,7 @@ class Bridge:
         # The former owner first: an offset that it could still move tells nothing.
         committed = await source.fence()
         begin = (await consumer.beginning_offsets([place]))[place]
-        end = (await consumer.end_offsets([place]))[place]
+        end = await end_of_log(lambda: _end(consumer, place), 0 if committed is None else committed.offset)
         offset = begin if committed is None else committed.offset
         if not begin <= offset <= end:
             # Retention overtook us, or the topic was made anew: what is left is the beginning.
@@ -207,3 +208,8 @@ class Bridge:
         consumer.seek(place, offset)
         consumer.resume(place)
         log.info("running", partition=source.number, offset=offset)
+
+
+async def _end(consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
+    end: int = (await consumer.end_offsets([place]))[place]
+    return end

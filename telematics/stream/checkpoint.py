@@ -169,16 +169,19 @@ class Checkpoint:
         self._in_transaction = True
         await producer.begin_transaction()
         try:
-            confirmations = [
-                await producer.send_batch(batch, place.topic, partition=place.partition)
+            confirmations = {
+                await producer.send_batch(batch, place.topic, partition=place.partition): place.topic
                 for place, outgoing in records.items()
                 for batch in _batches(producer, outgoing)
-            ]
+            }
             if confirmations:
                 await asyncio.wait(confirmations)
-            for failure in [confirmation.exception() for confirmation in confirmations]:
-                if failure is not None:
-                    raise failure
+            for confirmation, topic in confirmations.items():
+                if confirmation.cancelled():
+                    raise KafkaError(f"the producer gave up a batch for {topic}")
+                if isinstance(confirmation.exception(), MessageSizeTooLargeError):
+                    raise MessageSizeTooLargeError(topic)
+                confirmation.result()
             await producer.send_offsets_to_transaction({self._place: OffsetAndMetadata(*then)}, self._kafka.group)
             await producer.commit_transaction()
         except IllegalOperation:

@@ -18,7 +18,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from telematics.errors import BrokerError, UserError
 from telematics.settings import KafkaSettings, SecurityProtocol, Settings
@@ -99,6 +99,16 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
         heartbeat_interval_ms=session_ms // _HEARTBEATS_A_SESSION,
         metadata_max_age_ms=_METADATA_MS,
     )
+
+
+async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> int:
+    """How many partitions a topic has, by the broker's word and not by what the consumer remembers.
+
+    Of a topic that has grown only the leader of the group knows when the others are given their share. Raises KafkaError.
+    """
+    if not await consumer._client.force_metadata_update():  # noqa: SLF001
+        raise KafkaConnectionError("no broker says how many partitions there are")
+    return len(consumer.partitions_for_topic(topic) or ())
 
 
 def plain_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:

@@ -33,21 +33,24 @@ class Mark(NamedTuple):
 class Restart(NamedTuple):
     """What a partition's owner leaves beside its offset: from where the next one has to judge again.
 
-    `truncated`: its engine did not see the beginning of the log.
+    `truncated_until` as the engine has it: its vehicles may have been there before what it has seen of the log.
     """
 
     replay_from: Mark
-    truncated: bool
+    truncated_until: int | None
 
     def text(self) -> str:
         """As the metadata of a commit, below 100 characters whatever the numbers: Kafka takes 4,096."""
-        return f"v1 {self.replay_from.offset} {self.replay_from.clock} {int(self.truncated)}"
+        until = "-" if self.truncated_until is None else self.truncated_until
+        return f"v1 {self.replay_from.offset} {self.replay_from.clock} {until}"
 
     @classmethod
     def read(cls, text: str) -> Restart | None:
         """The metadata of a commit; None for any other text, such as the empty one of a tool that moved the offset."""
-        found = re.fullmatch(r"v1 (\d{1,20}) (\d{1,20}) ([01])", text)
-        return None if found is None else cls(Mark(int(found[1]), int(found[2])), found[3] == "1")
+        found = re.fullmatch(r"v1 (\d{1,20}) (\d{1,20}) (\d{1,20}|-)", text)
+        if found is None:
+            return None
+        return cls(Mark(int(found[1]), int(found[2])), None if found[3] == "-" else int(found[3]))
 
 
 class Ledger:

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, StaleMetadata
 
 from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
@@ -183,6 +183,7 @@ class Member:
             if partition.taken.is_set():
                 return
             try:
+                await self._recount(partition)
                 # The former owner first: an offset that it could still move tells nothing.
                 committed = await partition.fence()
                 if partition.engine is not None and committed is not None and committed.offset == partition.next_offset:
@@ -194,7 +195,7 @@ class Member:
                             self._settings,
                             partition,
                             committed,
-                            lambda: MonitorEngine(self._fences, self._rules),
+                            self._make_engine,
                             lambda: self._trips.known(partition.number, partition.partitions),
                         )
             except (BrokerError, KafkaError, OSError) as error:
@@ -206,6 +207,23 @@ class Member:
             self._consumer.seek(place, partition.next_offset)
             self._consumer.resume(place)
 
+    async def _recount(self, partition: Partition) -> None:
+        """Go by as many partitions as there are now: who is not the group's leader hears late of a topic that has grown."""
+        count = await connection.partitions_now(self._consumer, self._settings.topics.pings)
+        if partition.number >= count:
+            raise StaleMetadata(f"partition {partition.number} is ours, and there are {count}")
+        if partition.partitions != count:
+            partition.partitions, partition.engine = count, None
+
+    def _begin_again_when_grown(self) -> None:
+        """Where partitions were added vehicles have moved between those that we have, whether we are given others or not."""
+        topic = self._settings.topics.pings
+        count = len(self._consumer.partitions_for_topic(topic) or ())
+        for held in list(self.assignment.held.values()):
+            if count > held.partitions and held.state is State.RUNNING:
+                log.warning("topic_grown", topic=topic, partition=held.number, former=held.partitions, partitions=count)
+                self.assignment.again(TopicPartition(topic, held.number))
+
     def _tell(self, trip: Trip) -> None:
         for partition in (*self.assignment.held.values(), *self.assignment.kept.values()):
             if _is_of(trip, partition):
@@ -216,6 +234,7 @@ class Member:
         turns = itertools.count()
         while True:
             await probe(self._consumer, self.assignment, self._link, self._metrics)
+            self._begin_again_when_grown()
             if next(turns) % _OBSERVE_EVERY == 0:
                 for partition in self.assignment.held.values():
                     partition.observe()
@@ -229,6 +248,9 @@ class Member:
             await look(names, self._link)
 
     # Partitions, tasks, the end.
+
+    def _make_engine(self) -> MonitorEngine:
+        return MonitorEngine(self._fences, self._rules, anew_ms=round(self._settings.rebuild_window_s * 1000))
 
     def _make_partition(self, number: int) -> Partition:
         count = len(self._consumer.partitions_for_topic(self._settings.topics.pings) or ())

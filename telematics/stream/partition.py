@@ -128,8 +128,14 @@ class Partition(Held):
             self._waiting.owed.add(trip.vehicle_id)
 
     def forget(self, keys: Iterable[bytes], unreadable: Sequence[Rejected]) -> None:
-        """Keep no state under these keys; what could not be read of it goes to the dead letters."""
-        self._waiting.states += [Outgoing(None, key, None) for key in keys]
+        """Keep no state under these keys; what could not be read of it goes to the dead letters.
+
+        What was found out anew of their vehicles is kept instead, by the same transaction: after it nobody knows that their
+        beginning is not known.
+        """
+        for key in keys:
+            self._waiting.states.append(Outgoing(None, key, None))
+            self._waiting.owed.add(key.decode("utf-8", "replace"))
         self._waiting.add([], unreadable, self._topics.states)
 
     def _step(self, batch: Batch) -> Effects:
@@ -184,6 +190,8 @@ class Partition(Held):
             np.array(engine.slots_of(waiting.owed), dtype=np.intp), self._ledger.in_turn(time.monotonic())
         )
         for saved in map(engine.save, slots.tolist()):
+            if not saved.vehicle_id:
+                continue  # forgotten meanwhile
             value = encode_state(saved, self.next_offset, self._group)
             waiting.states.append(Outgoing(None, saved.vehicle_id.encode(), value))
         waiting.owed.clear()
@@ -193,7 +201,7 @@ class Partition(Held):
     def _position(self) -> Position:
         engine = self.present_engine()
         replay_from = self._ledger.replay_from(Mark(self.next_offset, engine.clock))
-        return Position(self.next_offset, Restart(replay_from, engine.truncated).text())
+        return Position(self.next_offset, Restart(replay_from, engine.truncated_until).text())
 
     def _records(self, waiting: Waiting, most_bytes: int) -> Records:
         # To the partition of the pings, so that what concerns one vehicle stays in one order.

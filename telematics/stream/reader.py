@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +19,23 @@ Records = list[Record]
 # How long one look at the socket lasts; it bounds how late a stop is noticed, and costs nothing when records flow.
 _POLL_MS = 200
 _MOST_RECORDS = 5_000
+# So often, and so long after each other, is a log asked for its end that ends before where we have been.
+_LOOKS, _LOOK_AGAIN_S = 20, 0.5
+
+
+async def end_of_log(ask: Callable[[], Awaitable[int]], reached: int) -> int:
+    """The end of a log, of which we have seen all before `reached`.
+
+    A broker that has only just come up may show less than there is: it is given its time. To take a log for another one
+    would be to make everything of it a second time.
+    """
+    end = await ask()
+    for _ in range(_LOOKS):
+        if end >= reached:
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        end = await ask()
+    return end
 
 
 class TopicReader:

@@ -23,7 +23,7 @@ from telematics.stream.checkpoint import Position
 from telematics.stream.lag import Lag
 from telematics.stream.ledger import Mark, Restart
 from telematics.stream.partition import Partition
-from telematics.stream.reader import Record, TopicReader, open_reader
+from telematics.stream.reader import Record, TopicReader, end_of_log, open_reader
 from telematics.wire.partitioner import partition_of
 from telematics.wire.reasons import Reject
 from telematics.wire.records import Rejected
@@ -33,8 +33,6 @@ log = structlog.get_logger(__name__)
 
 # States that are decoded in one go; nothing else happens meanwhile.
 _AT_ONCE = 200
-# So often, and so long after each other, is a log asked for its end that ends before where we have been.
-_LOOKS, _LOOK_AGAIN_S = 20, 0.5
 
 
 class States:
@@ -77,7 +75,7 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to judge again in silence: from the mark up to and without `end`; `truncated`: what is before is not known.
+    """What to judge again in silence: from the mark up to and without `end`; `truncated_until` as the engine has it.
 
     `committed` is the group's offset, None where there is none.
     """
@@ -85,7 +83,7 @@ class Plan:
     start: Mark
     end: int
     committed: int | None
-    truncated: bool
+    truncated_until: int | None
 
 
 async def rebuild(
@@ -104,12 +102,12 @@ async def rebuild(
     states = await _read_states(settings, partition, committed)
     async with open_reader(settings.kafka, settings.topics.pings, [number]) as reader:
         reached = max(states.until, 0 if committed is None else committed.offset)
-        begin, end = (await reader.begins())[number], await _end(reader, number, reached)
+        begin, end = (await reader.begins())[number], await end_of_log(lambda: _end(reader, number), reached)
         if reached > end:
             # The topic was made anew: what is known is of another log.
             log.warning("offset_gone", partition=number, committed=reached, begin=begin, end=end)
             gone, states = states, States()
-            plan = Plan(Mark(begin, 0), begin, None if committed is None else committed.offset, truncated=begin > 0)
+            plan = Plan(Mark(begin, 0), begin, None if committed is None else committed.offset, _unseen(begin))
             forgotten = gone.keys
         else:
             plan = await plan_for(settings, reader, partition, committed, states, begin)
@@ -122,13 +120,13 @@ async def rebuild(
         return
     partition.forget(forgotten, states.unreadable)
     partition.run_from(plan.end, plan.committed)
-    log.info("running", partition=number, offset=plan.end, truncated=plan.truncated)
+    log.info("running", partition=number, offset=plan.end, truncated=plan.truncated_until != 0)
 
 
 def take_up(partition: Partition, states: States, plan: Plan, trips: Sequence[Trip]) -> None:
     """Let the partition's engine, which has seen nothing yet, know what the states do: then the replay can begin."""
     engine = partition.present_engine()
-    engine.truncated = plan.truncated
+    engine.truncated_until = plan.truncated_until
     engine.resume(plan.start.clock, states.known, trips, states.lost)
 
 
@@ -178,24 +176,30 @@ async def plan_for(
     """What to judge again, of a log that begins at `begin`."""
     number = partition.number
     if committed is None and not states.known:
-        return Plan(Mark(begin, 0), begin, None, truncated=begin > 0)
+        return Plan(Mark(begin, 0), begin, None, _unseen(begin))
     # Brokers forget the offset of a group that was away for long. All that was announced is in the states, though.
     end = states.until if committed is None else committed.offset
     offset = None if committed is None else committed.offset
     if end < begin:
         # Retention overtook us: what is between was judged by nobody.
         log.warning("offset_gone", partition=number, committed=end, begin=begin)
-        return Plan(Mark(begin, 0), begin, offset, truncated=True)
+        return Plan(Mark(begin, 0), begin, offset, None)
     restart = None if committed is None else Restart.read(committed.metadata)
-    if restart is not None and not states.lost:
-        start, clock = restart.replay_from
-        if start < begin:
-            log.warning("replay_cut", partition=number, replay_from=start, begin=begin)
-        return Plan(Mark(max(start, begin), clock), end, offset, restart.truncated or start < begin)
-    window = Mark(max(begin, await _window(settings, reader, number, end)), 0)
     if restart is None:
-        return Plan(window, end, offset, truncated=window.offset > 0)
-    return Plan(min(window, restart.replay_from), end, offset, restart.truncated)
+        window = await _window(settings, reader, number, begin, end)
+        return Plan(window, end, offset, _unseen(window.offset))
+    start, clock = restart.replay_from
+    if start < begin:
+        log.warning("replay_cut", partition=number, replay_from=start, begin=begin)
+    plan = Plan(Mark(max(start, begin), clock), end, offset, None if start < begin else restart.truncated_until)
+    if states.lost:
+        plan = replace(plan, start=min(plan.start, await _window(settings, reader, number, begin, end)))
+    return plan
+
+
+def _unseen(before: int) -> int | None:
+    """As `truncated_until`, of who begins at an offset."""
+    return None if before > 0 else 0
 
 
 async def _replay(settings: Settings, partition: Partition, reader: TopicReader, states: States, plan: Plan) -> None:
@@ -212,27 +216,17 @@ async def _replay(settings: Settings, partition: Partition, reader: TopicReader,
                 return
 
 
-async def _end(reader: TopicReader, number: int, reached: int) -> int:
-    """The end of the log. A broker that has only just come up may show less than there is: it is given its time.
-
-    To take a log for another one would be to announce everything a second time.
-    """
-    end = (await reader.ends())[number]
-    for _ in range(_LOOKS):
-        if end >= reached:
-            break
-        await asyncio.sleep(_LOOK_AGAIN_S)
-        end = (await reader.ends())[number]
-    return end
+async def _end(reader: TopicReader, number: int) -> int:
+    return (await reader.ends())[number]
 
 
-async def _window(settings: Settings, reader: TopicReader, number: int, end: int) -> int:
-    """Where the window before offset `end` begins; 0 where nothing is left of it."""
+async def _window(settings: Settings, reader: TopicReader, number: int, begin: int, end: int) -> Mark:
+    """Where the window before offset `end` begins, of a log that begins at `begin`."""
     arrival = await _arrival_before(reader, number, end) if end else None
     if arrival is None:
-        return 0
+        return Mark(begin, 0)
     start = (await reader.offsets_at(arrival - int(settings.rebuild_window_s * 1000)))[number]
-    return min(start, end)  # on a CreateTime topic arrivals need not rise
+    return Mark(max(begin, min(start, end)), 0)  # on a CreateTime topic arrivals need not rise
 
 
 async def _arrival_before(reader: TopicReader, number: int, offset: int) -> int | None:

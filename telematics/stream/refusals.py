@@ -20,6 +20,7 @@ from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
+    MessageSizeTooLargeError,
     RequestTimedOutError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
@@ -109,6 +110,11 @@ async def explained(
     if isinstance(error, UnknownTopicOrPartitionError):
         return UnavailableError(
             f"a topic or partition is missing on {kafka.bootstrap}", "telematics topics check says which"
+        )
+    if isinstance(error, MessageSizeTooLargeError):
+        return UnavailableError(
+            f"topic {_names(error)} takes no record as large as ours",
+            "let its max.message.bytes be 1 MiB, Kafka's default",
         )
     # The one answer of Kafka's that a client also makes up, when there was none.
     if isinstance(error, BrokerResponseError) and not isinstance(error, RequestTimedOutError):

@@ -25,8 +25,12 @@ _MAX_MS = str(2**63 - 1)
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
 # Per partition: about 16 million pings of 250 bytes, a simulated day of 10,000 trucks over 2 partitions.
 _SIM_BYTES = str(4 * 1024**3)
+# Kafka's default: what is written there has to fit.
+_LARGEST = str(1024**2 + 12)
 # Less of these only means to clean sooner.
 _AT_MOST = frozenset({"segment.bytes", "segment.ms", "min.cleanable.dirty.ratio"})
+# More does no harm.
+_AT_LEAST = frozenset({"max.message.bytes"})
 _NO_ERROR, _UNPERMITTED, _EXISTS = 0, 29, 36
 _LED_WITHIN_S = 30.0
 _LOOK_AGAIN_S = 0.05
@@ -59,14 +63,16 @@ def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]
             "message.timestamp.after.max.ms": _MAX_MS,
         }
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": _SIM_BYTES}
+    large = {"max.message.bytes": _LARGEST}
     # Trips are read whole by every monitor and few: one partition, so that their order is one order for all. States are
     # read whole at every start and written all day: cleaned soon, in small pieces.
     return {
         topics.pings: stamped | kept,
-        topics.alerts: stamped | kept,
-        topics.deadletters: stamped | kept,
+        topics.alerts: stamped | kept | large,
+        topics.deadletters: stamped | kept | large,
         topics.trips: stamped | {"cleanup.policy": "compact"},
         topics.states: stamped
+        | large
         | {
             "cleanup.policy": "compact",
             "segment.bytes": str(16 * 1024**2),
@@ -283,6 +289,8 @@ def _suits(key: str, value: str, present: str | None) -> bool:
         return int(present) > 0  # any bound will do; none fills the disk, for nothing goes by age
     if key == "cleanup.policy":
         return value in present.split(",")
+    if key in _AT_LEAST:
+        return int(present) >= int(value)
     if key in _AT_MOST:
         return float(present) <= float(value)
     return present == value

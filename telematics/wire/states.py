@@ -26,11 +26,13 @@ from telematics.model import Trip
 from telematics.wire.reasons import Reject, RejectReason, reject
 from telematics.wire.trips import decode_trip, encode_trip
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
 
 class _Envelope(msgspec.Struct, gc=False):
     group: str
-    offset: Annotated[int, msgspec.Meta(ge=0)]
-    clock: Annotated[int, msgspec.Meta(ge=0)]
+    offset: _Count
+    clock: _Count
 
 
 class _Record(_Envelope, gc=False):
@@ -47,7 +49,7 @@ class _Version(msgspec.Struct):
     v: int
 
 
-class _Versioned(msgspec.Struct):
+class _Versioned(_Envelope):
     state: _Version
 
 
@@ -83,7 +85,7 @@ def decode_state(key: bytes | None, value: bytes) -> Kept | Reject:
         state, ring = restore_vehicle(vehicle_id, record.state)
     except NewerStateError:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return reject(RejectReason.BAD_VALUE, f"no state of a vehicle: {error}")
     return Kept(Known(state, ring, record.clock, trips), record.offset, record.group)
 

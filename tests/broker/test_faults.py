@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from telematics.core.params import RuleSet
 from telematics.errors import BrokerError
@@ -97,6 +98,35 @@ async def test_topics_that_are_gone_are_named_and_waited_for(bootstrap: str, top
     assert before
     assert after
     assert_alerts([*before, *after], encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
+
+
+async def test_a_state_topic_that_takes_no_states_is_named_and_waited_for(bootstrap: str, topic_prefix: str) -> None:
+    """No alert is announced whose vehicle could not be kept; what is in the way is said, and everything comes once it is gone."""
+    scene = world(14)
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    name = settings.topics.states
+
+    async def let_records_have(most_bytes: int) -> None:
+        config = topics.wanted(settings.topics, topics.Profile.SIM)[name] | {"max.message.bytes": str(most_bytes)}
+        client = connection.admin(settings.kafka)
+        await client.start()
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=config)])
+        await client.close()
+
+    await let_records_have(600)
+
+    async def found() -> bool:
+        return [finding.remedy for finding in await topics.check(settings)] == ["max.message.bytes=1048588"]
+
+    await eventually(found, "topics check names it")
+    await write(settings, scene.log)
+    async with running(settings, fences()) as monitor:
+        await _says(monitor, f"topic {name} takes no record as large as ours; let its max.message.bytes be 1 MiB")
+        assert not await all_alerts(settings)
+        await let_records_have(1024**2 + 12)
+        await monitor.until_caught_up()
+        await _is_ready(monitor)
+    assert_alerts(await all_alerts(settings), encoded(judge(scene.log, PARTITIONS, fences(), RuleSet())))
 
 
 async def test_pings_that_are_gone_are_named_and_waited_for(bootstrap: str, topic_prefix: str) -> None:

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import RecordsToDelete
+from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from telematics.core.params import RuleSet
 from telematics.errors import UserError
 from telematics.metrics import Metrics
 from telematics.model import Ping
+from telematics.replay.dumpfile import DumpRecord, Kind
 from telematics.stream import connection, topics
+from telematics.stream.assignment import State
 from telematics.stream.checkpoint import Checkpoint, Outgoing, Position
+from telematics.stream.partition import Partition
 from telematics.stream.reader import open_reader
 from telematics.stream.service import Monitor
 from telematics.stream.topics import Profile
 from telematics.stream.trips_topic import publish_trips
+from telematics.wire.partitioner import partition_of
 from telematics.wire.pings import encode_ping
 from tests.support import stories
 from tests.support.feed import as_log, assert_alerts, encoded, judge, write
@@ -271,3 +275,61 @@ async def test_a_log_cut_below_the_committed_offset_is_judged_from_what_is_left(
         await monitor.until_caught_up()
         judged = sum(record.kind == "tick" for record in log[500:])
         assert monitor.count("telematics_ticks_total") == judged
+
+
+async def test_partitions_that_are_added_are_gone_by_by_every_member(
+    bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topics grow under three members, of which one leads the group: none refuses what is where it belongs now."""
+    monkeypatch.setattr(connection, "_METADATA_MS", 500)
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    scene = world(14)
+    await publish_trips(settings, scene.trips)
+    await write(settings, scene.log)
+    ours, grown = settings.topics, 2 * PARTITIONS + 1
+    later = scene.log[-1].arrival + 60_000
+    pings = [Ping(f"new-{n}", later + n, 19.0, -99.0, speed_kmh=50) for n in range(60)]
+    keys = {ping.vehicle_id: ping.vehicle_id.encode() for ping in pings}
+    # Each enters the yard; among them some of every partition, and some that would have been elsewhere before.
+    assert {partition_of(key, grown) for key in keys.values()} == set(range(grown))
+    async with (
+        running(settings, fences()) as first,
+        running(settings, fences()) as second,
+        running(settings, fences()) as third,
+    ):
+        members = (first, second, third)
+        await asyncio.gather(*(member.until_caught_up() for member in members))
+        client = connection.admin(settings.kafka)
+        await client.start()
+        for name in (ours.alerts, ours.deadletters, ours.states, ours.pings):
+            await client.create_partitions({name: NewPartitions(grown)})
+        await client.close()
+
+        async def taken_up() -> bool:
+            held: list[Partition] = []
+            for member in members:
+                member.checks()
+                assert member.monitor._member is not None
+                held += member.monitor._member.assignment.held.values()
+            return sorted(one.number for one in held) == list(range(grown)) and all(
+                one.partitions == grown and one.state is State.RUNNING for one in held
+            )
+
+        await eventually(taken_up, "all go by the new number", 60)
+        log = [
+            DumpRecord(
+                partition_of(keys[ping.vehicle_id], grown),
+                0,
+                ping.ts,
+                Kind.PING,
+                keys[ping.vehicle_id],
+                encode_ping(ping),
+            )
+            for ping in pings
+        ]
+        await write(settings, log)
+        await asyncio.gather(*(member.until_caught_up() for member in members))
+        assert sum(member.count("telematics_dead_letters_total", reason="wrong_partition") for member in members) == 0
+    alerts = await all_alerts(settings)
+    assert_alerts([alert for alert in alerts if alert.vehicle_id not in keys], scene.expected)
+    assert sorted(alert.vehicle_id for alert in alerts if alert.vehicle_id in keys) == sorted(keys)

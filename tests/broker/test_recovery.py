@@ -108,7 +108,7 @@ async def test_a_start_goes_on_from_the_snapshots(bootstrap: str, topic_prefix: 
             restart = Restart.read(committed.metadata)
             assert restart is not None
             assert committed.offset == _end(scene.log[:half], partition)
-            assert not restart.truncated
+            assert restart.truncated_until == 0
             needed[partition] = restart.replay_from.offset
             # What changed with the last inputs may not have had its turn.
             assert needed[partition] >= _end(scene.log[: half // 2], partition)
@@ -192,7 +192,7 @@ async def test_a_log_made_anew_is_judged_from_its_beginning(bootstrap: str, topi
     for partition in range(PARTITIONS):
         async with _former_owner(settings, partition) as (checkpoint, committed):
             await checkpoint.write(
-                lambda _: {}, committed.offset, Position(10**6, Restart(Mark(10**6, 0), truncated=False).text())
+                lambda _: {}, committed.offset, Position(10**6, Restart(Mark(10**6, 0), truncated_until=0).text())
             )
     async with running(settings, fences()) as monitor:
 

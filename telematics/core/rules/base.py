@@ -83,6 +83,8 @@ class Rule(Protocol):
     """One rule with its parameters bound."""
 
     id: ClassVar[str]
+    remembers: ClassVar[Any]
+    """What it files in a vehicle's memory, as an annotation, or one by subject: a state with anything else is none of ours."""
     subject: ClassVar[Subject]
     triggers: ClassVar[int]
     Params: ClassVar[type[RuleParams]]

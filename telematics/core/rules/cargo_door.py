@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -30,6 +30,7 @@ class CargoDoor:
     """
 
     id: ClassVar[str] = "cargo_door"
+    remembers: ClassVar[Any] = tuple[int, int]
     subject: ClassVar[Subject] = Subject.DEVICE
     triggers: ClassVar[int] = Trigger.EVENTS | Trigger.MEMORY
     Params: ClassVar[type[RuleParams]] = CargoDoorParams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class GeofenceDwell:
     """
 
     id: ClassVar[str] = "geofence_dwell"
+    remembers: ClassVar[Any] = int
     subject: ClassVar[Subject] = Subject.FENCE
     triggers: ClassVar[int] = Trigger.VISITS | Trigger.MEMORY
     watches: ClassVar[int] = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from geofences.model import Detect
 from telematics.core.rules.base import RuleParams, Subject, Trigger
@@ -25,6 +25,7 @@ class GeofenceExit:
     """
 
     id: ClassVar[str] = "geofence_exit"
+    remembers: ClassVar[Any] = None
     subject: ClassVar[Subject] = Subject.FENCE
     triggers: ClassVar[int] = Trigger.VISITS
     Params: ClassVar[type[RuleParams]] = GeofenceExitParams

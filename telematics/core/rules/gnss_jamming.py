@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from pydantic import Field
 
@@ -29,6 +29,13 @@ class GnssJammingParams(RuleParams):
     clear_s: float = Field(60, gt=0, description="good fixes without the flag for this long end it")
 
 
+class _Memory(TypedDict):
+    pings: list[tuple[int, bool]]
+    start: int
+    start_at: int
+    good_since: int | None
+
+
 class GnssJamming:
     """A device reports jamming in two of three pings, or once and nothing better for 15 s.
 
@@ -38,6 +45,7 @@ class GnssJamming:
     """
 
     id: ClassVar[str] = "gnss_jamming"
+    remembers: ClassVar[Any] = _Memory
     subject: ClassVar[Subject] = Subject.DEVICE
     triggers: ClassVar[int] = Trigger.EVENTS | Trigger.MEMORY
     Params: ClassVar[type[RuleParams]] = GnssJammingParams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,7 @@ class ImplausibleJump:
     """
 
     id: ClassVar[str] = "implausible_jump"
+    remembers: ClassVar[Any] = {JUMP: int, ODOMETER: tuple[float, float, float, int, bool]}
     subject: ClassVar[Subject] = Subject.SOURCE
     triggers: ClassVar[int] = Trigger.JUMP | Trigger.FIX
     watches: ClassVar[int] = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ class NoStopZone(standing.StopRule):
     """
 
     id: ClassVar[str] = "no_stop_zone"
+    remembers: ClassVar[Any] = tuple[float, float]
     subject: ClassVar[Subject] = Subject.FENCE
     triggers: ClassVar[int] = Trigger.STANDING | Trigger.MEMORY
     Params: ClassVar[type[RuleParams]] = NoStopZoneParams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class Panic:
     """
 
     id: ClassVar[str] = "panic"
+    remembers: ClassVar[Any] = tuple[int, int]
     subject: ClassVar[Subject] = Subject.NONE
     triggers: ClassVar[int] = Trigger.EVENTS
     Params: ClassVar[type[RuleParams]] = PanicParams

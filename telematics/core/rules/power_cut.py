@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 from pydantic import Field
@@ -30,6 +30,13 @@ class PowerCutParams(RuleParams):
     powered_from_v: float = Field(9, ge=0, description="a supply from this on is back")
 
 
+class _Memory(TypedDict):
+    ts: int
+    at: int
+    restored_at: int | None
+    sign: str
+
+
 class PowerCut:
     """A device loses its supply for 10 s, or reports tampering: high; a warning while parked at a depot.
 
@@ -38,6 +45,7 @@ class PowerCut:
     """
 
     id: ClassVar[str] = "power_cut"
+    remembers: ClassVar[Any] = _Memory
     subject: ClassVar[Subject] = Subject.DEVICE
     triggers: ClassVar[int] = Trigger.EVENTS | Trigger.POWER | Trigger.MEMORY
     watches: ClassVar[int] = 0

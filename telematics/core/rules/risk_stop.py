@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ class RiskStop(standing.StopRule):
     """
 
     id: ClassVar[str] = "risk_stop"
+    remembers: ClassVar[Any] = tuple[float, float]
     subject: ClassVar[Subject] = Subject.NONE
     triggers: ClassVar[int] = Trigger.STANDING | Trigger.MEMORY
     Params: ClassVar[type[RuleParams]] = RiskStopParams

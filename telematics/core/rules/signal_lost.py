@@ -44,6 +44,7 @@ class SignalLost:
     """
 
     id: ClassVar[str] = "signal_lost"
+    remembers: ClassVar[Any] = None
     subject: ClassVar[Subject] = Subject.NONE
     triggers: ClassVar[int] = Trigger.HEARD
     watches: ClassVar[int] = 3

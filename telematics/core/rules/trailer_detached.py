@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from geofences.model import FenceKind
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
@@ -25,6 +25,7 @@ class TrailerDetached:
     """
 
     id: ClassVar[str] = "trailer_detached"
+    remembers: ClassVar[Any] = None
     subject: ClassVar[Subject] = Subject.NONE
     triggers: ClassVar[int] = Trigger.EVENTS
     Params: ClassVar[type[RuleParams]] = TrailerDetachedParams

@@ -192,3 +192,24 @@ def test_after_a_round_kilometre_the_odometer_is_compared_as_in_the_whole_log() 
     whole = story(0, truncated=False)
     assert len(whole) == 1
     assert story(13, truncated=True) == whole
+
+
+@pytest.mark.parametrize(("heard_s", "is_new"), [(0, False), (6 * 3600 - 60, False), (6 * 3600 + 60, True)])
+def test_who_is_first_heard_long_after_the_beginning_is_new(heard_s: float, is_new: bool) -> None:  # noqa: FBT001
+    """For as long as a rebuild looks back a vehicle may have been there before; one that comes later is told of in full."""
+    story = Story(truncated=True)
+    story.truck("T0").send()
+    story.truck("T1", km=25, start_s=heard_s).stand(1200)
+    assert bool(story.told.of("risk_stop")) is is_new
+    assert bool(story.told.counts[Outcome.REBUILD_TRUNCATED]) is not is_new
+
+
+def test_how_long_that_is_outlives_a_snapshot() -> None:
+    """An engine that goes on from a snapshot knows until when, and does not begin to wait anew."""
+    first = Story(truncated=True)
+    first.truck("T0").send()
+    assert first.told.alerts is not None
+    later = Story()
+    later.engine.restore(first.engine.snapshot())
+    later.truck("T1", km=25, start_s=6 * 3600 + 60).stand(1200)
+    assert later.told.of("risk_stop")

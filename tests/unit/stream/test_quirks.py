@@ -11,6 +11,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.producer import sender
 from aiokafka.protocol.admin import ApiVersionRequest_v0, SaslAuthenticateRequest_v1
 from aiokafka.protocol.metadata import MetadataResponse_v1
 
@@ -97,3 +98,9 @@ async def test_a_leader_that_is_missing_is_not_asked_for_without_pause(
     client, cluster = AIOKafkaClient(bootstrap_servers="127.0.0.1:9"), ClusterMetadata()
     assert await client._metadata_update(cluster, {"t"})
     assert len(waited) == waits
+
+
+def test_the_wait_between_transactions_is_ours() -> None:
+    """It is where aiokafka looks for it."""
+    assert sender.BACKOFF_OVERRIDE == quirks._BEGIN_AGAIN_S
+    assert "BACKOFF_OVERRIDE" in sender.AddPartitionsToTxnHandler.handle_response.__code__.co_names

@@ -235,3 +235,35 @@ async def test_a_vehicle_that_is_forgotten_has_no_state_any_more() -> None:
     partition.take([cast("Any", tick), cast("Any", Raw(2, tick.timestamp, key, later))])
     await partition.settle()
     assert [(state.key, state.value is None) for state in writing.states[1:]] == [(key, True), (key, False)]
+
+
+async def test_what_is_found_out_anew_is_kept_with_what_is_deleted() -> None:
+    """A state that could not be read goes, and that of what is known now comes, in one transaction."""
+    partition, writing = _running(0)
+    writing.may.set()
+    key = next(f"truck-{n}".encode() for n in range(99) if partition_of(f"truck-{n}".encode(), 2) == 0)
+    value = encode_ping(Ping(key.decode(), ts=NOON, lat=19.0, lon=-99.0, speed_kmh=50))
+    partition.repeat(partition.decode([cast("Any", Raw(0, NOON, key, value))])[0])
+    partition.forget([key, b"never heard", b"\xff"], [])
+    partition.take([cast("Any", Raw(1, NOON, None, TICK_VALUE, tuple(TICK_HEADERS)))])
+    await partition.settle()
+    assert [(state.key, state.value is None) for state in writing.states] == [
+        (key, True),
+        (b"never heard", True),
+        (b"\xff", True),
+        (key, False),
+    ]
+
+
+async def test_a_vehicle_that_is_forgotten_before_its_turn_leaves_no_state() -> None:
+    """Its number is on the list of those that have changed, and stands for nobody any more."""
+    partition, writing = _running(0)
+    writing.may.set()
+    key = next(f"truck-{n}".encode() for n in range(99) if partition_of(f"truck-{n}".encode(), 2) == 0)
+    value = encode_ping(Ping(key.decode(), ts=NOON, lat=19.0, lon=-99.0, speed_kmh=50))
+    tick = Raw(1, NOON + 31 * 86_400_000, None, TICK_VALUE, tuple(TICK_HEADERS))
+    partition.take([cast("Any", Raw(0, NOON, key, value))])
+    partition.take([cast("Any", tick)])
+    partition._ledger._noted_s -= 1_000  # long enough ago for everybody's turn
+    await partition.settle()
+    assert [(state.key, state.value) for state in writing.states] == [(key, None)]

@@ -39,6 +39,7 @@ def test_a_state_comes_back_to_the_byte() -> None:
     ("changed", "told"),
     [
         ({"group": 1}, "group"),
+        ({"clock": 2**63}, "clock"),
         ({"offset": -1}, "offset"),
         ({"clock": None}, "clock"),
         ({"state": []}, "state"),
@@ -56,7 +57,21 @@ def test_what_is_no_state_is_refused_with_what_is_wrong(changed: dict[str, Any],
     assert told in found.detail
 
 
-@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"{}", b"null"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(value, id=f"{value[:12]!r}")
+        for value in (
+            b"",
+            b"{",
+            b"[]",
+            b"{}",
+            b"null",
+            b'{"state":{"v":2}}',
+            b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        )
+    ],
+)
 def test_other_bytes_are_refused(value: bytes) -> None:
     """Whatever they are."""
     assert isinstance(decode_state(b"T1", value), Reject)
