@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from geofences.index import FenceIndex
@@ -26,7 +27,7 @@ from telematics.model import Alert
 from telematics.settings import Settings, load_settings
 from telematics.stream import connection, topics
 from telematics.stream.alerts import read_alerts
-from telematics.stream.reader import open_reader
+from telematics.stream.reader import TopicReader, open_reader
 from telematics.stream.service import Monitor
 
 # Long enough for a machine that does something else too; a test that meets it has failed.
@@ -176,6 +177,26 @@ async def until_committed(settings: Settings, alive: Callable[[], bool], deadlin
             await eventually(committed, f"committed up to {ends}", deadline_s)
         finally:
             await client.close()
+    await _until_readable(settings, deadline_s)
+
+
+async def _until_readable(settings: Settings, deadline_s: float) -> None:
+    """Until readers of committed records see what was committed.
+
+    A broker says "committed" before it has told each partition, and a partition that it has not told looks shorter.
+    """
+    for topic in (settings.topics.alerts, settings.topics.deadletters, settings.topics.states):
+        async with (
+            open_reader(settings.kafka, topic) as reader,
+            AIOKafkaConsumer(**connection.client_options(settings.kafka)) as everything,
+        ):
+            places = [TopicPartition(topic, number) for number in reader.partitions]
+
+            async def told(reader: TopicReader = reader, everything: Any = everything, places: Any = places) -> bool:
+                ends = await everything.end_offsets(places)
+                return await reader.ends() == {place.partition: end for place, end in ends.items()}
+
+            await eventually(told, f"all of {topic} is readable", deadline_s)
 
 
 def _get(address: str) -> tuple[int, str]:
