@@ -101,7 +101,7 @@ class Bridge:
             return
 
         def make(number: int) -> Source:
-            count = len(consumer.partitions_for_topic(self._source) or ())
+            count = connection.partitions_known(consumer, self._source)
             checkpoint = Checkpoint(self._settings.kafka, TopicPartition(self._source, number), self._link)
             return Source(number, count, route, checkpoint, self._metrics)
 

@@ -101,6 +101,11 @@ def group_consumer(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
+def partitions_known(consumer: AIOKafkaConsumer, topic: str) -> int:
+    """How many partitions a topic has as far as the consumer remembers; 0 for a topic that it does not know."""
+    return len(consumer.partitions_for_topic(topic) or ())
+
+
 async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> int:
     """How many partitions a topic has, by the broker's word and not by what the consumer remembers.
 
@@ -108,7 +113,7 @@ async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> int:
     """
     if not await consumer._client.force_metadata_update():  # noqa: SLF001
         raise KafkaConnectionError("no broker says how many partitions there are")
-    return len(consumer.partitions_for_topic(topic) or ())
+    return partitions_known(consumer, topic)
 
 
 def plain_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:

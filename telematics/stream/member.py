@@ -218,7 +218,7 @@ class Member:
     def _begin_again_when_grown(self) -> None:
         """Where partitions were added vehicles have moved between those that we have, whether we are given others or not."""
         topic = self._settings.topics.pings
-        count = len(self._consumer.partitions_for_topic(topic) or ())
+        count = connection.partitions_known(self._consumer, topic)
         for held in list(self.assignment.held.values()):
             if count > held.partitions and held.state is State.RUNNING:
                 log.warning("topic_grown", topic=topic, partition=held.number, former=held.partitions, partitions=count)
@@ -253,7 +253,7 @@ class Member:
         return MonitorEngine(self._fences, self._rules, anew_ms=round(self._settings.rebuild_window_s * 1000))
 
     def _make_partition(self, number: int) -> Partition:
-        count = len(self._consumer.partitions_for_topic(self._settings.topics.pings) or ())
+        count = connection.partitions_known(self._consumer, self._settings.topics.pings)
         place = TopicPartition(self._settings.topics.pings, number)
         checkpoint = Checkpoint(self._settings.kafka, place, self._link)
         return Partition(number, count, self._settings, checkpoint, self._metrics)

@@ -8,7 +8,8 @@ open and it forgets by size, never by age (a record of 2014 is older than every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -91,17 +92,25 @@ async def create(settings: Settings, profile: Profile, partitions: int, replicat
         NewTopic(name, 1 if name == settings.topics.trips else partitions, replication, topic_configs=config)
         for name, config in wanted(settings.topics, profile).items()
     ]
-    client = connection.admin(settings.kafka)
-    await connection.started(client, settings.kafka)
     try:
-        answer = await client.create_topics(made)
-        created = list(_created(answer.topic_errors))  # type: ignore[attr-defined]
-        await _until_led(client, settings.kafka, created)
+        async with _admin(settings.kafka) as client:
+            answer = await client.create_topics(made)
+            created = list(_created(answer.topic_errors))  # type: ignore[attr-defined]
+            await _until_led(client, settings.kafka, created)
     except (KafkaError, TimeoutError) as error:
         raise await connection.unreachable(settings.kafka, error, "Create") from error
+    return created
+
+
+@asynccontextmanager
+async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started client, closed at the end. Raises BrokerError when it cannot be started."""
+    client = connection.admin(kafka)
+    await connection.started(client, kafka)
+    try:
+        yield client
     finally:
         await client.close()
-    return created
 
 
 def _created(answers: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -136,14 +145,11 @@ async def _metadata(client: AIOKafkaAdminClient, kafka: KafkaSettings, names: li
 
 async def delete(settings: Settings) -> None:
     """Delete the topics and all that is in them, those that exist. Raises BrokerError when the broker is away."""
-    client = connection.admin(settings.kafka)
-    await connection.started(client, settings.kafka)
     try:
-        await client.delete_topics(list(wanted(settings.topics, Profile.SIM)))
+        async with _admin(settings.kafka) as client:
+            await client.delete_topics(list(wanted(settings.topics, Profile.SIM)))
     except KafkaError as error:
         raise await connection.unreachable(settings.kafka, error) from error
-    finally:
-        await client.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +172,11 @@ async def describe(
 
     `config_of` are those whose configuration is wanted, all if None: to see it takes a permission of its own.
     """
-    client = connection.admin(kafka)
-    await connection.started(client, kafka)
     try:
-        return await _describe(client, kafka, list(names), None if config_of is None else set(config_of))
+        async with _admin(kafka) as client:
+            return await _describe(client, kafka, list(names), None if config_of is None else set(config_of))
     except KafkaError as error:
         raise await connection.unreachable(kafka, error) from error
-    finally:
-        await client.close()
 
 
 async def _describe(
@@ -215,14 +218,11 @@ async def _existing(kafka: KafkaSettings, name: str, config_of: Iterable[str]) -
 
 async def ailing(kafka: KafkaSettings, names: Iterable[str]) -> list[Finding]:
     """Which of these topics are missing, or have a partition that nobody leads. Raises BrokerError."""
-    client = connection.admin(kafka)
-    await connection.started(client, kafka)
     try:
-        described = await _metadata(client, kafka, list(names))
+        async with _admin(kafka) as client:
+            described = await _metadata(client, kafka, list(names))
     except (KafkaError, OSError) as error:
         raise await connection.unreachable(kafka, error) from error
-    finally:
-        await client.close()
     missing = [
         Finding("does not exist", f"topic {topic['topic']}", "create it again; telematics topics create makes ours")
         for topic in described
