@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.child import measure
 from bench.load import PARTITIONS, Load, write_fences, write_load
 from bench.monitor import bench_settings
-from bench.report import BARE, MANY, WITHOUT, Fact, Round, facts, figures, floors, rows
+from bench.report import BARE, FEW, MANY, WITHOUT, Fact, Round, facts, figures, floors, rows
 from bench.throughput import Rate
 from telematics.stream import topics
 from telematics.stream.local.broker import LocalBroker
@@ -36,13 +36,17 @@ from telematics.stream.local.broker import LocalBroker
 OUT = Path("build/bench.json")
 BOOTSTRAP_VARIABLE = "TELEMATICS_TEST_BOOTSTRAP"
 CONVOY = 10
+FENCES = 1_000
+# A hundred thousand vehicles are measured over this many pings of each, and ten thousand over the same once more.
+CONVOY_TURNS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much is measured."""
 
-    pings: int
+    turns: int
+    """Pings of each vehicle, on average, once all were heard."""
     rounds: int
     fences: tuple[int, ...]
     many: bool
@@ -58,12 +62,12 @@ class Extent:
         """Measurements in all, for the progress bar."""
         loads = 2 if self.many else 1
         latencies = len(self.latency_fences) * len(self.rates)
-        rounds = self.rounds * (1 + len(self.fences) + 1 + self.many)
+        rounds = self.rounds * (1 + len(self.fences) + 1 + 2 * self.many)
         return loads + rounds + len(self.fences) + latencies + 1 + self.rebalance
 
 
 FULL = Extent(
-    300_000,
+    28,
     3,
     (100, 1_000, 10_000),
     many=True,
@@ -73,7 +77,7 @@ FULL = Extent(
     rebalance=True,
 )
 QUICK = Extent(
-    60_000,
+    4,
     1,
     (100, 1_000, 10_000),
     many=False,
@@ -103,8 +107,8 @@ class Bench:
         try:
             for count in extent.fences:
                 write_fences(self._fences(count), count)
-            load = self._load("load", 1)
-            many = self._load("many", CONVOY) if extent.many else None
+            load = self._load("load", 1, extent.turns)
+            many = self._load("many", CONVOY, CONVOY_TURNS) if extent.many else None
             rounds = [self._round(number, load, many) for number in range(extent.rounds)]
             extra: dict[str, dict[str, Any]] = {str(count): self._memory(load, count) for count in extent.fences}
             for count in extent.latency_fences:
@@ -134,37 +138,44 @@ class Bench:
         self._prefixes.append(prefix)
         return prefix
 
-    def _load(self, name: str, convoy: int) -> Load:
+    def _load(self, name: str, convoy: int, turns: int) -> Load:
         with self._step(f"simulating {10_000 * convoy:,} vehicles"):
             prefix = self._topics(name, topics.Profile.SIM)
-            return asyncio.run(write_load(self._bootstrap, prefix, self._extent.pings, convoy))
+            return asyncio.run(write_load(self._bootstrap, prefix, turns, convoy))
 
     def _round(self, number: int, load: Load, many: Load | None) -> Round:
+        """What is held against each other is measured right after each other."""
         of = f"round {number + 1} of {self._extent.rounds}"
         found: dict[str, Rate] = {}
         with self._step(f"{of}: bare loop"):
             topic = f"{load.prefix}pings"
             asked = {"bootstrap": self._bootstrap, "topic": topic, "partitions": PARTITIONS, "pings": load.pings}
             found[BARE] = Rate(**measure("bench.bare", **asked))
-        for count in self._extent.fences:
+        for count in sorted(self._extent.fences, key=lambda count: count != FENCES):
             with self._step(f"{of}: {count:,} fences"):
-                found[str(count)] = self._monitor(load, count, f"{number}-{count}")
-        with self._step(f"{of}: {WITHOUT}"):
-            found[WITHOUT] = self._monitor(load, 1_000, f"{number}-without", transactions=False)
+                found[str(count)] = self._monitor(load, f"{number}-{count}", count)
+            if count == FENCES:
+                with self._step(f"{of}: {WITHOUT}"):
+                    found[WITHOUT] = self._monitor(load, f"{number}-without", transactions=False)
         if many is not None:
+            with self._step(f"{of}: {load.vehicles:,} vehicles"):
+                last = load.early + load.vehicles * CONVOY_TURNS
+                found[FEW] = self._monitor(load, f"{number}-few", last=last)
             with self._step(f"{of}: {many.vehicles:,} vehicles"):
-                found[MANY] = self._monitor(many, 1_000, f"{number}-many")
+                found[MANY] = self._monitor(many, f"{number}-many")
         return found
 
-    def _monitor(self, load: Load, fences: int, group: str, *, transactions: bool = True) -> Rate:
+    def _monitor(
+        self, load: Load, group: str, fences: int = FENCES, *, transactions: bool = True, last: int | None = None
+    ) -> Rate:
         found = measure(
             "bench.monitor",
             bootstrap=self._bootstrap,
             prefix=load.prefix,
             group=f"{load.prefix}{group}",
             fences=str(self._fences(fences)),
-            pings=load.pings,
-            first=max(load.pings // 10, load.steady_from),
+            steady_from=load.steady_from,
+            last=last or load.pings,
             transactions=transactions,
         )
         return Rate(**found)
@@ -193,7 +204,7 @@ class Bench:
                 "bench.recovery",
                 bootstrap=self._bootstrap,
                 prefix=self._topics("recovery", topics.Profile.SIM),
-                fences=str(self._fences(1_000)),
+                fences=str(self._fences(FENCES)),
                 vehicles=self._extent.recovered,
             )
 
@@ -205,7 +216,7 @@ class Bench:
                 bootstrap=self._bootstrap,
                 prefix=self._topics("rebalance", topics.Profile.LIVE),
                 load=load.prefix,
-                fences=str(self._fences(1_000)),
+                fences=str(self._fences(FENCES)),
                 rate=rate,
             )
 
@@ -230,7 +241,7 @@ def main() -> int:
     document = figures(rounds, extra, once)
     document["run"] = {
         "quick": extent is QUICK,
-        "pings": extent.pings,
+        "pings_per_vehicle": extent.turns,
         "seconds": round(time.monotonic() - started),
         "cores": os.cpu_count(),
         "load_average_before": round(load_before, 1),

@@ -29,32 +29,37 @@ WEST, SOUTH, EAST, NORTH = -105.0, 17.0, -96.0, 26.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Pings on a topic. `steady_from`: so many pings have passed once every vehicle was heard."""
+    """Pings on a topic. `steady_from`: each partition's offset once every vehicle was heard; `early`: pings before that."""
 
     prefix: str
     vehicles: int
     pings: int
-    steady_from: int
+    steady_from: list[int]
+    early: int
 
 
-async def write_load(bootstrap: str, prefix: str, pings: int, convoy: int = 1) -> Load:
-    """Simulate and write at least `pings` pings, all after every vehicle was heard once; the topics are there."""
+async def write_load(bootstrap: str, prefix: str, turns: int, convoy: int = 1) -> Load:
+    """Simulate until every vehicle was heard, and then `turns` pings of each on average; the topics are there and empty."""
     heard: set[bytes] = set()
     vehicles = TRUCKS * convoy
-    written = steady_from = 0
+    offsets = [0] * PARTITIONS
+    steady_from: list[int] = []
+    written = early = 0
     async with Kafka(bootstrap, prefix) as kafka:
         for record in fleet(convoy):
             await kafka.write(record)
+            if record.kind is not Kind.TRIP:
+                offsets[record.partition] += 1
             if record.kind is not Kind.PING or record.key is None:
                 continue
             written += 1
             heard.add(record.key)
             if not steady_from and len(heard) == vehicles:
-                steady_from = written
-            if steady_from and written >= max(pings, steady_from + pings * 2 // 3):
+                steady_from, early = list(offsets), written
+            if steady_from and written >= early + vehicles * turns:
                 break
         await kafka.flush()
-    return Load(prefix, vehicles, written, steady_from)
+    return Load(prefix, vehicles, written, steady_from, early)
 
 
 def fleet(convoy: int = 1, trucks: int = TRUCKS) -> Iterator[Record]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bench.report import BARE, MANY, WITHOUT, facts, figures, floors, rows
+from bench.report import BARE, FEW, MANY, WITHOUT, facts, figures, floors, rows
 from bench.throughput import Rate
 
 
 def _round(speed: float, **parts: float) -> dict[str, Rate]:
     """A round on a machine of this speed: what each measurement reaches of the bare loop."""
-    named = {"100": 0.2, "1000": 0.2, "10000": 0.18, MANY: 0.17} | parts
+    named = {"100": 0.2, "1000": 0.2, "10000": 0.18, FEW: 0.2, MANY: 0.17} | parts
     return {BARE: Rate(speed, speed)} | {name: Rate(speed * part, 2 * speed * part) for name, part in named.items()}
 
 
@@ -33,7 +33,7 @@ def test_a_missed_floor_is_told() -> None:
 
 def test_what_was_not_measured_is_not_judged() -> None:
     """A quick run without the many vehicles has neither their floor nor their section."""
-    rounds = [{name: value for name, value in _round(1000).items() if name != MANY}]
+    rounds = [{name: value for name, value in _round(1000).items() if name not in {FEW, MANY}}]
     assert "vehicles" not in figures(rounds, {}, {})
     assert len(floors(rounds)) == 2
 
