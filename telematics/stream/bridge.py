@@ -151,7 +151,7 @@ class Bridge:
             await probe(consumer, assignment, self._link, self._metrics)
             if time.monotonic() - looked_s >= LOOK_INTERVAL_S:
                 looked_s = time.monotonic()
-                await look([self._source, route.topics.pings, route.topics.deadletters], self._link)
+                await look(self._settings, [self._source, route.topics.pings, route.topics.deadletters], self._link)
                 # A topic that is gone may come back; what else there is the next probe says. Until we look, pings go where
                 # they went before the topic grew, as with any producer, whose own default is 5 min.
                 with contextlib.suppress(UserError, BrokerError):

@@ -98,10 +98,10 @@ async def settle(assignment: Assignment[P], topic: str, partitions: Sequence[P])
             raise result
 
 
-async def look(names: Iterable[str], link: Link) -> None:
+async def look(settings: Settings, names: Iterable[str], link: Link) -> None:
     """Say what is wrong with these topics, if anything: no request of a reader fails because its topic is gone."""
     try:
-        for finding in await topics.ailing(link.kafka, names):
+        for finding in await topics.ailing(settings, names):
             await link.lost(refusals.UnavailableError(f"{finding.where} {finding.what}", finding.remedy))
     except BrokerError as error:
         if isinstance(error, refusals.SignInRefusedError):

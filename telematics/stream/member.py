@@ -143,9 +143,7 @@ class Member:
             if held.state is not State.RUNNING or place not in ours:
                 continue
             if held.is_full() and place not in paused:
-                log.warning(
-                    "partition_full", partition=held.number, durable=held.durable_offset, judged=held.next_offset
-                )
+                log.info("partition_full", partition=held.number, durable=held.durable_offset, judged=held.next_offset)
                 self._consumer.pause(place)
             elif place in paused and not held.is_full():
                 log.info("partition_goes_on", partition=held.number)
@@ -245,7 +243,7 @@ class Member:
         names = wanted(self._settings.topics, Profile.LIVE)
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)
-            await look(names, self._link)
+            await look(self._settings, names, self._link)
 
     # Partitions, tasks, the end.
 

@@ -16,6 +16,8 @@ import asyncio
 import gc
 from collections.abc import Mapping
 
+import structlog
+
 from geofences.index import FenceIndex
 from telematics.core.params import RuleSet
 from telematics.http import Check
@@ -27,6 +29,8 @@ from telematics.stream.member import Member
 from telematics.stream.process import patiently, serve
 from telematics.stream.readiness import readiness
 from telematics.stream.trips import TripFeed
+
+log = structlog.get_logger(__name__)
 
 # Net allocations between two collections of each generation. Python's own (700, 10, 10) look again and again at
 # state that cannot be garbage: measured over 150,000 pings of 10,000 vehicles, 2.4 s of 12 and pauses of 310 ms;
@@ -71,10 +75,13 @@ class Monitor:
 
     async def run(self) -> None:
         """Follow the group's assignments until `stop`. Raises what ended it otherwise."""
-        profile = await patiently(lambda: topics.profile_of_ours(self._settings), self._link, self._stopping)
+        ours = await patiently(lambda: topics.ours(self._settings), self._link, self._stopping)
         consumer = await patiently(lambda: connect(self._settings), self._link, self._stopping)
-        if profile is None or consumer is None:
+        if ours is None or consumer is None:
             return
+        profile, findings = ours
+        for finding in findings:
+            log.warning("topic_unsuited", topic=finding.where, what=finding.what, right=finding.remedy)
         self._member = Member(
             self._settings,
             self._fences,

@@ -8,7 +8,7 @@ open and it forgets by size, never by age (a record of 2014 is older than every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -154,7 +154,7 @@ async def delete(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A topic as the broker has it."""
+    """A topic as the broker has it. `config` is empty where it was not asked for, or we may not see it."""
 
     partitions: int
     config: Mapping[str, str]
@@ -166,33 +166,32 @@ class Described:
 
 
 async def describe(
-    kafka: KafkaSettings, names: Iterable[str], config_of: Iterable[str] | None = None
+    kafka: KafkaSettings, names: Iterable[str], needed: Collection[str] | None = None
 ) -> dict[str, Described]:
     """Partitions and configuration of those of the named topics that exist. Raises BrokerError.
 
-    `config_of` are those whose configuration is wanted, all if None: to see it takes a permission of its own.
+    To see a configuration takes a permission of its own: that of the `needed` ones must be there, all if None.
     """
     try:
         async with _admin(kafka) as client:
-            return await _describe(client, kafka, list(names), None if config_of is None else set(config_of))
+            return await _describe(client, kafka, list(names), needed)
     except KafkaError as error:
         raise await connection.unreachable(kafka, error) from error
 
 
 async def _describe(
-    client: AIOKafkaAdminClient, kafka: KafkaSettings, names: list[str], config_of: set[str] | None
+    client: AIOKafkaAdminClient, kafka: KafkaSettings, names: list[str], needed: Collection[str] | None
 ) -> dict[str, Described]:
     counts = {
         topic["topic"]: len(topic["partitions"])
         for topic in await _metadata(client, kafka, names)
         if topic["error_code"] == _NO_ERROR
     }
-    asked = [name for name in counts if config_of is None or name in config_of]
-    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in asked])
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in counts])
     configs: dict[str, dict[str, str]] = {}
     for answer in answers:
         for code, _message, _kind, name, entries in answer.resources:  # type: ignore[attr-defined]
-            if code == _UNPERMITTED:
+            if code == _UNPERMITTED and (needed is None or name in needed):
                 raise await connection.unreachable(kafka, TopicAuthorizationFailedError(name), "DescribeConfigs")
             configs[name] = {entry[0]: entry[1] for entry in entries}
     return {name: Described(count, configs.get(name, {})) for name, count in counts.items()}
@@ -208,21 +207,21 @@ async def describe_one(kafka: KafkaSettings, name: str) -> Described:
     return await _existing(kafka, name, [name])
 
 
-async def _existing(kafka: KafkaSettings, name: str, config_of: Iterable[str]) -> Described:
-    found = await describe(kafka, [name], config_of)
+async def _existing(kafka: KafkaSettings, name: str, needed: Collection[str]) -> Described:
+    found = await describe(kafka, [name], needed)
     if name not in found:
         msg = f"topic {name} does not exist on {kafka.bootstrap}; create it: telematics topics create"
         raise UserError(msg)
     return found[name]
 
 
-async def ailing(kafka: KafkaSettings, names: Iterable[str]) -> list[Finding]:
-    """Which of these topics are missing, or have a partition that nobody leads. Raises BrokerError."""
+async def ailing(settings: Settings, names: Iterable[str]) -> list[Finding]:
+    """Which of these topics are missing, too narrow, or have a partition that nobody leads. Raises BrokerError."""
     try:
-        async with _admin(kafka) as client:
-            described = await _metadata(client, kafka, list(names))
+        async with _admin(settings.kafka) as client:
+            described = await _metadata(client, settings.kafka, list(names))
     except (KafkaError, OSError) as error:
-        raise await connection.unreachable(kafka, error) from error
+        raise await connection.unreachable(settings.kafka, error) from error
     missing = [
         Finding("does not exist", f"topic {topic['topic']}", "create it again; telematics topics create makes ours")
         for topic in described
@@ -232,25 +231,35 @@ async def ailing(kafka: KafkaSettings, names: Iterable[str]) -> list[Finding]:
         topic["topic"]: [part["partition"] for part in topic["partitions"] if part["leader"] == -1]
         for topic in described
     }
-    return missing + [
+    headless = [
         Finding(
             f"has no leader for partition {', '.join(map(str, sorted(numbers)))}", f"topic {name}", "start its brokers"
         )
         for name, numbers in unled.items()
         if numbers
     ]
+    found = {
+        topic["topic"]: Described(len(topic["partitions"]), {})
+        for topic in described
+        if topic["error_code"] == _NO_ERROR
+    }
+    return missing + headless + _narrow(settings.topics, found)
 
 
-async def profile_of_ours(settings: Settings) -> Profile:
-    """The profile of the pings topic. Raises UserError naming each topic that is missing or too narrow."""
+async def ours(settings: Settings) -> tuple[Profile, list[Finding]]:
+    """The profile of the pings topic, and what of the topics' configuration is not as it must be, as far as we may see it.
+
+    Raises UserError naming each topic that is missing or too narrow, BrokerError.
+    """
     found = await describe(settings.kafka, wanted(settings.topics, Profile.LIVE), [settings.topics.pings])
     missing = [name for name in wanted(settings.topics, Profile.LIVE) if name not in found]
     if missing:
         msg = f"no topic {', '.join(missing)} on {settings.kafka.bootstrap}; create them: telematics topics create"
         raise UserError(msg)
     if narrow := _narrow(settings.topics, found):
-        raise UserError("; ".join(f"{n.where} has {n.what}, and needs {n.remedy}" for n in narrow))
-    return found[settings.topics.pings].profile
+        raise UserError("; ".join(f"{n.where} {n.what}, and needs {n.remedy}" for n in narrow))
+    profile = found[settings.topics.pings].profile
+    return profile, _unsuited(settings.topics, found, profile)
 
 
 async def check(settings: Settings, profile: Profile | None = None) -> list[Finding]:
@@ -270,14 +279,17 @@ async def check(settings: Settings, profile: Profile | None = None) -> list[Find
         if settings.topics.pings not in found:
             return missing
         profile = found[settings.topics.pings].profile
-    wrong = [
+    return [*missing, *_unsuited(settings.topics, found, profile), *_narrow(settings.topics, found)]
+
+
+def _unsuited(topics: TopicSettings, found: Mapping[str, Described], profile: Profile) -> list[Finding]:
+    return [
         Finding(f"{key} is {found[name].config.get(key)}", f"topic {name} ({profile} profile)", f"{key}={value}")
-        for name, config in wanted(settings.topics, profile).items()
-        if name in found
+        for name, config in wanted(topics, profile).items()
+        if name in found and found[name].config
         for key, value in config.items()
         if not _suits(key, value, found[name].config.get(key))
     ]
-    return [*missing, *wrong, *_narrow(settings.topics, found)]
 
 
 def _suits(key: str, value: str, present: str | None) -> bool:
@@ -302,7 +314,7 @@ def _narrow(topics: TopicSettings, found: Mapping[str, Described]) -> list[Findi
         return []
     least = found[topics.pings].partitions
     return [
-        Finding(f"{found[name].partitions} partitions", f"topic {name}", f"at least {least}, as {topics.pings} has")
+        Finding(f"has {found[name].partitions} partitions", f"topic {name}", f"at least {least}, as {topics.pings} has")
         for name in (topics.alerts, topics.deadletters, topics.states)
         if name in found and found[name].partitions < least
     ]

@@ -60,7 +60,7 @@ MEANINGS: dict[type, dict[str, str]] = {
     },
     Trip: {
         "vehicle_id": "The vehicle; the record's key.",
-        "effective_at": "From when on the document applies; without it 10 s after publication (sim: from the first ping on).",
+        "effective_at": "From when on the document applies: not before 10 s after publication, which is also meant without it (sim: as it says, or from the first ping on).",
         "vehicle": "Standing facts of the vehicle.",
         "trip": "The journey; null for none: then the rules that need one are off.",
     },

@@ -16,7 +16,8 @@ from telematics.wire.strict import decode
 
 TRIP = TypeAdapter(Trip)
 
-# Live trips apply a little after they were published, so that every monitor has read them by then.
+# Live trips apply a little after they were published, so that every monitor has read them by then, and one that was away
+# finds them in force from the same place in the log on.
 LIVE_DELAY_MS = 10_000
 
 _VEHICLE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
@@ -36,8 +37,8 @@ def trip_of_record(key: bytes | None, value: bytes | None, arrival: int, *, live
     """What a record of the trips topic says; `effective_at` is always set in the result. Never raises.
 
     A null value (a tombstone) means that the vehicle has no trip and no standing facts any more. A live document
-    without `effective_at` applies from `arrival + LIVE_DELAY_MS` on; on a sim topic from the first ping on (0), for when
-    it was written means nothing there.
+    applies from `arrival + LIVE_DELAY_MS` on at the earliest; on a sim topic, where it means nothing when it was written,
+    from the first ping on (0) unless it says otherwise.
     """
     wrong = check_arrival(arrival)
     if wrong is not None:
@@ -51,4 +52,5 @@ def trip_of_record(key: bytes | None, value: bytes | None, arrival: int, *, live
         return trip
     if trip.vehicle_id.encode() != key:
         return reject(RejectReason.KEY_MISMATCH, f"key {key.decode()!r} is not vehicle_id {trip.vehicle_id!r}")
-    return trip if trip.effective_at is not None else replace(trip, effective_at=arrival + LIVE_DELAY_MS if live else 0)
+    earliest = arrival + LIVE_DELAY_MS if live else 0
+    return replace(trip, effective_at=max(trip.effective_at or 0, earliest))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from aiokafka.admin import NewTopic
+import asyncio
 
+import pytest
+import structlog
+from aiokafka.admin import NewPartitions, NewTopic
+
+from geofences.index import FenceIndex
 from telematics.errors import BrokerError, UserError
 from telematics.settings import Settings
 from telematics.stream import connection, topics
 from telematics.stream.topics import Profile
-from tests.support.monitors import settings_for
+from tests.support.monitors import Running, eventually, running, settings_for
 
 
 @pytest.mark.parametrize("profile", list(Profile))
@@ -84,7 +88,45 @@ async def test_too_few_alert_partitions_are_found_and_refused(bootstrap: str, to
         f"at least 3, as {settings.topics.pings} has"
     ]
     with pytest.raises(UserError, match="at least 3"):
-        await topics.profile_of_ours(settings)
+        await topics.ours(settings)
+
+
+async def test_what_a_monitor_starts_with_is_told_what_is_unsuited(bootstrap: str, topic_prefix: str) -> None:
+    """A monitor runs on a state topic that is not compacted, and says so: it would forget vehicles after a week."""
+    settings = settings_for(bootstrap, topic_prefix)
+    config = topics.wanted(settings.topics, Profile.LIVE)[settings.topics.states] | {"cleanup.policy": "delete"}
+    await _create(settings, [NewTopic(settings.topics.states, 3, 1, topic_configs=config)])
+    await topics.create(settings, Profile.LIVE, 3)
+    profile, findings = await topics.ours(settings)
+    assert profile is Profile.LIVE
+    assert [(finding.what, finding.remedy) for finding in findings] == [
+        ("cleanup.policy is delete", "cleanup.policy=compact")
+    ]
+    with structlog.testing.capture_logs() as logged:
+        async with running(settings, FenceIndex([])) as monitor:
+            await eventually(lambda: _joined(monitor), "the group was joined")
+    (warning,) = [line for line in logged if line["event"] == "topic_unsuited"]
+    assert settings.topics.states in warning["topic"]
+    assert warning["right"] == "cleanup.policy=compact"
+
+
+async def test_pings_that_grew_alone_are_seen(bootstrap: str, topic_prefix: str) -> None:
+    """What the pings of new partitions raise would have no place to go to."""
+    settings = settings_for(bootstrap, topic_prefix)
+    await topics.create(settings, Profile.SIM, 2)
+    names = topics.wanted(settings.topics, Profile.SIM)
+    assert await topics.ailing(settings, names) == []
+    client = connection.admin(settings.kafka)
+    await client.start()
+    await client.create_partitions({settings.topics.pings: NewPartitions(3)})
+    await client.close()
+    found: list[topics.Finding] = []
+    async with asyncio.timeout(20):
+        while not found:
+            found = await topics.ailing(settings, names)
+    ours = settings.topics
+    assert {finding.where for finding in found} == {f"topic {n}" for n in (ours.alerts, ours.deadletters, ours.states)}
+    assert {finding.what for finding in found} == {"has 2 partitions"}
 
 
 async def test_an_unreachable_broker_is_named() -> None:
@@ -98,3 +140,7 @@ async def _create(settings: Settings, wanted: list[NewTopic]) -> None:
     await client.start()
     await client.create_topics(wanted)
     await client.close()
+
+
+async def _joined(monitor: Running) -> bool:
+    return monitor.checks()["group"].ok

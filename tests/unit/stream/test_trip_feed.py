@@ -20,7 +20,7 @@ def _read(feed: TripFeed, *trips: Trip) -> None:
 def test_each_partition_is_given_the_trips_of_its_vehicles() -> None:
     """All of them, in the order they came, however many partitions there are and whenever the trips are read."""
     feed = TripFeed(Settings(), cast("Any", None))
-    trips = [Trip(f"truck-{n % 20}", effective_at=n, trip=TripPlan(f"trip-{n}")) for n in range(40)]
+    trips = [Trip(f"truck-{n % 20}", effective_at=60_000 + n, trip=TripPlan(f"trip-{n}")) for n in range(40)]
     _read(feed, *trips[:25])
     for partitions in (1, 3, 5, 3):
         for number in range(partitions):

@@ -20,10 +20,20 @@ def test_without_effective_at_a_trip_applies_after_a_delay_or_from_the_start(liv
     assert trip.trip == TRIP.trip
 
 
-def test_effective_at_is_kept() -> None:
-    """A document that names its instant keeps it, whenever it arrives."""
-    trip = trip_of_record(b"truck-1", encode_trip(Trip("truck-1", 5)), 1_000_000, live=True)
-    assert trip == Trip("truck-1", 5)
+@pytest.mark.parametrize(
+    ("live", "asked", "effective_at"),
+    [
+        (True, 2_000_000, 2_000_000),
+        (True, 1_000_001, 1_000_000 + LIVE_DELAY_MS),
+        (True, 5, 1_000_000 + LIVE_DELAY_MS),
+        (False, 2_000_000, 2_000_000),
+        (False, 5, 5),
+    ],
+)
+def test_effective_at_is_kept_unless_it_has_passed(live: bool, asked: int, effective_at: int) -> None:  # noqa: FBT001
+    """A document keeps its instant; on a live topic nothing applies before it could be read, whoever reads it when."""
+    trip = trip_of_record(b"truck-1", encode_trip(Trip("truck-1", asked)), 1_000_000, live=live)
+    assert trip == Trip("truck-1", effective_at)
 
 
 def test_a_tombstone_ends_trip_and_facts() -> None:
