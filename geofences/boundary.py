@@ -106,10 +106,11 @@ def smallest_extent_m(shape: Shape, polygon: Area) -> float:
         case Corridor():
             return 2.0 * shape.buffer_m
         case _:
-            return max(_width_m(part) for part in shapely.get_parts(polygon))
+            return max(width_m(part) for part in shapely.get_parts(polygon))
 
 
-def _width_m(part: Polygon) -> float:
+def width_m(part: Polygon) -> float:
+    """How wide a polygon is across its narrow side: of the smallest rectangle around it, metres."""
     scale = metres_per_degree((part.bounds[1] + part.bounds[3]) / 2.0)
     outline = shapely.multipoints(shapely.get_coordinates(part.exterior) * scale)
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(outline))

@@ -10,16 +10,18 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. `feature` counts from 1; `text` says what was wrong and what would be right."""
+    """One mistake. `feature` and `line` count from 1; `text` says what was wrong and what would be right."""
 
     text: str
     feature: int | None = None
     fence_id: str | None = None
     field: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
         name = "no id" if self.fence_id is None else f"id {self.fence_id!r}"
-        place = "" if self.feature is None else f"feature {self.feature} ({name}): "
+        line = "" if self.line is None else f", line {self.line}"
+        place = "" if self.feature is None else f"feature {self.feature} ({name}){line}: "
         if self.feature is None and self.fence_id is not None:
             place = f"fence {self.fence_id!r}: "
         return place + (f"{self.field}: " if self.field else "") + self.text

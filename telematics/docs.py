@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from geofences.lint import codes_table
 from geofences.model import KIND_DEFAULTS
 from geofences.transitions import membership_table
 from telematics.cli import app
@@ -135,6 +136,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "rules": rules_part,
     "fence_kinds": kinds_part,
     "traccar": traccar_part,
+    "lint_codes": codes_table,
     "membership": membership_table,
     "lifecycle": as_markdown,
 }

@@ -5,8 +5,9 @@ A reader returns the value a `Fence` holds or raises ValueError with what would 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -22,12 +23,35 @@ _MS = timedelta(milliseconds=1)
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _parsed_number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _parsed_list(text: str) -> Any:
+    if text.lstrip().startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return [word.strip() for word in text.replace(";", ",").split(",") if word.strip()]
+
+
 @dataclass(frozen=True, slots=True)
 class Property:
-    """How one property is read from JSON and written back."""
+    """How one property is read from JSON and written back. `parse` makes JSON of a text, for formats that have no types."""
 
     read: Callable[[Any], Any]
-    write: Callable[[Any], Any] = lambda value: value
+    write: Callable[[Any], Any] = _as_it_is
+    parse: Callable[[str], Any] = _as_it_is
 
 
 def shown(value: object) -> str:
@@ -70,12 +94,13 @@ def whole(low: int, high: int) -> Callable[[Any], int]:
 
 
 def text(longest: int) -> Callable[[Any], str]:
-    """A reader of printable text of 1 to `longest` characters."""
+    """A reader of printable text of 1 to `longest` characters; spaces at its ends are dropped."""
 
     def read(value: Any) -> str:
-        if not isinstance(value, str) or not value.strip() or len(value) > longest or not value.isprintable():
+        stripped = value.strip() if isinstance(value, str) else ""
+        if not 1 <= len(stripped) <= longest or not stripped.isprintable():
             raise ValueError(f"{shown(value)} is not a printable text of 1 to {longest} characters")
-        return value
+        return stripped
 
     return read
 
@@ -138,33 +163,63 @@ def not_yet(_: Any) -> None:
     )
 
 
+def _count(low: int, high: int) -> Property:
+    return Property(whole(low, high), parse=_parsed_number)
+
+
+def _amount(low: float, high: float, unit: str, *, above: bool = False) -> Property:
+    return Property(number(low, high, unit, above=above), parse=_parsed_number)
+
+
+def _words(item: Callable[[Any], Any], example: str) -> Property:
+    return Property(many(item, example), sorted, _parsed_list)
+
+
 _DAY_S = 86_400.0
 PROPERTIES = MappingProxyType(
     {
         "id": Property(identifier),
         "name": Property(text(200)),
         "kind": Property(choice(FenceKind)),
-        "version": Property(whole(1, 2**53)),
-        "risk": Property(whole(1, 5)),
-        "severity": Property(whole(1, 5)),
+        "version": _count(1, 2**53),
+        "risk": _count(1, 5),
+        "severity": _count(1, 5),
         "schedule": Property(not_yet),
-        "detect": Property(many(choice(Detect), '["enter", "exit"]'), sorted),
-        "min_inside_s": Property(number(0, _DAY_S, "s")),
-        "min_outside_s": Property(number(0, _DAY_S, "s")),
-        "dwell_s": Property(number(0, 30 * _DAY_S, "s", above=True)),
-        "exit_margin_m": Property(number(0, 10_000, "m")),
-        "approach_m": Property(number(0, 50_000, "m")),
-        "usual_crossing_s": Property(number(0, _DAY_S, "s", above=True)),
-        "speed_limit_kmh": Property(number(0, 200, "km/h", above=True)),
-        "applies_to": Property(many(text(64), '["reefer"]'), sorted),
+        "detect": _words(choice(Detect), '["enter", "exit"]'),
+        "min_inside_s": _amount(0, _DAY_S, "s"),
+        "min_outside_s": _amount(0, _DAY_S, "s"),
+        "dwell_s": _amount(0, 30 * _DAY_S, "s", above=True),
+        "exit_margin_m": _amount(0, 10_000, "m"),
+        "approach_m": _amount(0, 50_000, "m"),
+        "usual_crossing_s": _amount(0, _DAY_S, "s", above=True),
+        "speed_limit_kmh": _amount(0, 200, "km/h", above=True),
+        "tags": _words(text(64), '["north", "night"]'),
+        "applies_to": _words(text(64), '["reefer"]'),
         "valid_from": Property(instant, _write_instant),
         "valid_to": Property(instant, _write_instant),
         "protocol": Property(text(500)),
     }
 )
 # The two that are part of the shape; which of them a geometry takes is for the format to say.
-RADII = MappingProxyType(
-    {name: Property(number(0, MAX_RADIUS_M, "m", above=True)) for name in ("radius_m", "buffer_m")}
-)
+RADII = MappingProxyType({name: _amount(0, MAX_RADIUS_M, "m", above=True) for name in ("radius_m", "buffer_m")})
 # Properties that one kind alone gives a meaning to: elsewhere they would be silently idle.
 ONLY_FOR = MappingProxyType({"risk": FenceKind.HIGH_RISK_CORRIDOR, "usual_crossing_s": FenceKind.KNOWN_DEAD_ZONE})
+
+
+def parsed(given: Mapping[str, str]) -> dict[str, Any]:
+    """Properties as texts, of a format without types, as JSON has them; an empty text stands for none."""
+    known = {**PROPERTIES, **RADII}
+    return {
+        name: known[name].parse(value.strip()) if name in known else value
+        for name, value in given.items()
+        if value.strip()
+    }
+
+
+def as_text(value: Any) -> str:
+    """A property as JSON has it in a text that `parsed` reads back."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and not any(set(",;[") & set(word) for word in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False)

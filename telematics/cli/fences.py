@@ -1,20 +1,44 @@
-"""`telematics fences`: try a fence file on points before a truck does."""
+"""`telematics fences`: try a fence file on points before a truck does, and bring fences in and out of other programs."""
 
 from __future__ import annotations
 
 import csv
 import math
+import sys
+import time
+from collections import Counter
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from telematics.cli.options import Fences, Json
-from telematics.cli.output import as_json, table
+from telematics.cli.output import EXIT_PROBLEMS, as_json, note, table
 from telematics.errors import UserError
 
-app = typer.Typer(no_args_is_help=True, help="Try geofences on points.")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geofences.formats.features import Read
+    from geofences.lint import Finding, Region
+
+app = typer.Typer(no_args_is_help=True, help="Try geofences on points; bring them in and out of other programs.")
 _LIMITS = {"lon": 180.0, "lat": 90.0}
+_SHOWN = 20
+
+
+class FormatName(StrEnum):
+    """A format of fence files (`geofences.formats.FORMATS`, which is slow to import)."""
+
+    GEOJSON = "geojson"
+    KML = "kml"
+    KMZ = "kmz"
+    CSV = "csv"
+    TRACCAR = "traccar"
+
+
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="File to write, instead of standard output.")]
 
 
 @app.command()
@@ -47,6 +71,195 @@ def match(
     else:
         rows = zip(lon, lat, (", ".join(ids) for ids in inside), strict=True)
         table(("lon", "lat", "fences"), rows)
+
+
+@app.command()
+def lint(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="GeoJSON file of the geofences.")],
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="W,S,E,N", help="Where the fleet drives, degrees; without it Mexico."),
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair in the file what can be repaired without a look.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what is wrong with a fence file, or will cry wolf, and what would be right. Exits 1 when anything is found.
+
+    docs/geofences.md has what each code means, and which of them --fix repairs: shapes only, in place; the rest of the
+    file stays as it is.
+    """
+    from geofences.formats.geojson import open_geojson
+    from geofences.lint import MEXICO
+    from geofences.lint import lint as look
+
+    box, now = MEXICO if region is None else _region(region), int(time.time() * 1000)
+    document, read = open_geojson(file)
+    findings = look(read, box, now)
+    if fix:
+        findings = _repaired(file, document, findings, lambda read: look(read, box, now))
+    if json:
+        as_json([_told(finding) for finding in findings])
+    elif findings:
+        heading = ("severity", "code", "feature", "place (lon, lat)", "what", "what would be right")
+        table(heading, [_row(finding) for finding in findings])
+    else:
+        note(f"{file}: {len(read)} {'fence' if len(read) == 1 else 'fences'}, nothing found")
+    if findings:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _repaired(
+    file: Path, document: dict[str, Any], findings: list[Finding], look: Callable[[list[Read]], list[Finding]]
+) -> list[Finding]:
+    """Repair the file, for as long as that leaves less to be found; what is left. Raises UserError."""
+    from geofences.formats.geojson import open_geojson, patched
+    from geofences.lint import fixed
+
+    repaired: set[int] = set()
+    while fixes := fixed(findings):
+        text = patched(document, fixes)
+        document, read = open_geojson(text.encode())
+        left = look(read)
+        if len(left) >= len(findings):
+            break
+        _write(text + "\n", file)
+        findings = left
+        repaired |= fixes.keys()
+    if repaired:
+        note(f"{file}: {len(repaired)} {'fence' if len(repaired) == 1 else 'fences'} repaired")
+    return findings
+
+
+def _region(text: str) -> Region:
+    from geofences.lint import Region
+
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        west = south = east = north = math.nan
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise UserError(f"--region {text!r}: write west,south,east,north in degrees, such as -118.5,14.5,-86.7,32.8")
+    return Region(west, south, east, north)
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    place = "" if finding.place is None else f"{finding.place[0]:g}, {finding.place[1]:g}"
+    name = f"{finding.feature} ({finding.fence_id or 'no id'})"
+    remedy = f"{finding.remedy} [--fix does it]" if finding.is_safe else finding.remedy
+    return finding.severity, finding.code, name, place, finding.text, remedy
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    from geofences.formats.features import drawn_as
+
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "feature": finding.feature,
+        "fence": finding.fence_id,
+        "place": None if finding.place is None else dict(zip(("lon", "lat"), finding.place, strict=True)),
+        "what": finding.text,
+        "right": finding.remedy,
+        "repaired": None if finding.fix is None else drawn_as(finding.fix.shape)[0],
+        "is_safe": finding.is_safe,
+    }
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="KML, KMZ, CSV with WKT, Traccar's JSON or GeoJSON.")],
+    kind: Annotated[
+        FormatName | None, typer.Option("--from", help="Its format; without it the ending of its name tells.")
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Property of all fences that have none: radius_m=200."),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Make a fence file of one of another program, for the monitor and for tuning by hand.
+
+    Each Placemark, row or feature is a fence; folders of KML are tags. A fence without an id is given one made of its
+    name. What a fence cannot have is passed over, and named. If anything is wrong nothing is written.
+    """
+    from geofences.formats import FORMATS, format_of
+    from geofences.formats.features import Foreign
+    from geofences.formats.geojson import dump_geojson
+
+    foreign = Foreign(defaults=_defaults(given or []))
+    fences = FORMATS[kind or format_of(file)].load(file, foreign)
+    _write(dump_geojson(fences) + "\n", out)
+    note(f"{file}: {len(fences)} {'fence' if len(fences) == 1 else 'fences'}")
+    for told in _passed_over(foreign.ignored):
+        note(told)
+
+
+@app.command()
+def export(
+    fences: Fences,
+    kind: Annotated[
+        FormatName | None,
+        typer.Option("--to", help="Format to write; without it the ending of the name after --out tells."),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Write a fence file for another program; `telematics fences import` reads all of it back.
+
+    KML and KMZ are for maps, csv for spreadsheets and QGIS, traccar is what its API takes.
+    """
+    from geofences.formats import FORMATS, format_of
+    from geofences.formats.geojson import load_geojson
+
+    if kind is None and out is None:
+        raise UserError("--to: say which format, or give a file with --out whose ending tells")
+    written = FORMATS[kind or format_of(out or Path())].dump(load_geojson(fences))
+    if isinstance(written, bytes) and out is None and sys.stdout.isatty():
+        raise UserError("--out: say where to; bytes are nothing for a terminal")
+    _write(written, out)
+
+
+def _write(content: str | bytes, out: Path | None) -> None:
+    """To a file that is there whole or not at all, or to standard output. Raises UserError."""
+    data = content.encode() if isinstance(content, str) else content
+    if out is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    beside = out.with_name(f".{out.name}.new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(out)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
+
+
+def _defaults(given: list[str]) -> dict[str, Any]:
+    """Properties as JSON has them. Raises UserError."""
+    from geofences.formats.properties import PROPERTIES, RADII, parsed, suggestion
+
+    values: dict[str, Any] = {}
+    known = {**PROPERTIES, **RADII}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or name not in known or name == "id":
+            raise UserError(f"--set {text!r}: write a property, = and its value{suggestion(name, list(known))}")
+        try:
+            known[name].read(known[name].parse(value.strip()))
+        except ValueError as error:
+            raise UserError(f"--set {name}: {error}") from None
+        values |= parsed({name: value})
+    return values
+
+
+def _passed_over(ignored: Counter[str]) -> list[str]:
+    from geofences.formats.properties import PROPERTIES, RADII, shown, suggestion
+
+    told = [
+        f"passed over, for fences have no such property: {shown(name)} ({count}){suggestion(name, [*PROPERTIES, *RADII])}"
+        for name, count in ignored.most_common(_SHOWN)
+    ]
+    more = len(ignored) - len(told)
+    return [*told, f"and {more} more"] if more > 0 else told
 
 
 def read_points(path: Path) -> tuple[list[float], list[float]]:

@@ -65,10 +65,15 @@ def fences(draw: st.DrawFn, fence_id: str = "f") -> Fence:
         severity=draw(st.integers(1, 5)),
         detect=detect,
         dwell_s=draw(st.floats(1, 1e5)) if Detect.DWELL in detect else None,
+        name=draw(st.sampled_from(["", "Patio 1", 'Casa <Ñ> & Cía; "2", n.º 5'])),
+        version=draw(st.integers(1, 2**53)),
         min_inside_s=draw(st.floats(0, 3600)),
         approach_m=draw(st.sampled_from([0.0, 0.0, 0.0, 2_000.0])),
+        speed_limit_kmh=draw(st.none() | st.floats(1, 200)),
+        tags=draw(st.frozensets(st.sampled_from(["norte", "a, b", "[x]", "a  b", "<&>"]))),
         applies_to=draw(st.frozensets(st.sampled_from(["reefer", "hazmat", "noche ñ"]))),
         valid_from=draw(st.none() | st.integers(0, 4 * 10**12)),
+        protocol=draw(st.sampled_from([None, "llamar; luego 088", "[1, 2]"])),
     )
 
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofences.errors import FenceError
-from geofences.formats.geojson import dump_geojson, load_geojson
+from geofences.formats.geojson import dump_geojson, load_geojson, open_geojson, patched
 from geofences.formats.properties import PROPERTIES, RADII
 from geofences.index import FenceIndex
+from geofences.lint import fixed, lint
 from geofences.model import Fence
 from tests.property.geofences.strategies import fence_sets
 
@@ -45,7 +46,19 @@ collections = st.fixed_dictionaries(
 
 
 def survives(data: bytes) -> None:
-    """Load it; a FenceError must be short, printable and name something, anything else fails the test."""
+    """Load it; a FenceError must be short, printable and name something, anything else fails the test.
+
+    Lint finds something in whatever is refused, and can say it; its repairs are fences.
+    """
+    with contextlib.suppress(FenceError):
+        document, read = open_geojson(data)
+        findings = lint(read)
+        assert all(one.fence is not None for one in read) or any(found.severity == "error" for found in findings)
+        for found in findings:
+            f"{found.text}{found.remedy}".encode()
+            assert found.fix is None or FenceIndex([found.fix]).fences
+        _, again = open_geojson(patched(document, fixed(findings)).encode())
+        assert sum(one.fence is None for one in again) <= sum(one.fence is None for one in read)
     try:
         fences = load_geojson(data)
     except FenceError as error:
@@ -85,8 +98,7 @@ def test_a_damaged_file_raises_nothing_but_a_fence_error(fences: list[Fence], da
     start = data.draw(st.integers(0, len(written)))
     end = data.draw(st.integers(start, min(len(written), start + 30)))
     patch = data.draw(st.binary(max_size=8) | st.sampled_from([b"null", b"[]", b"1e999", b'"x"', b"-0", b"9" * 20]))
-    with contextlib.suppress(FenceError):
-        load_geojson(written[:start] + patch + written[end:])
+    survives(written[:start] + patch + written[end:])
 
 
 @settings(deadline=None, max_examples=60)

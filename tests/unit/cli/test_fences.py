@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from geofences.formats.geojson import load_geojson
+from geofences.model import Circle, FenceKind
 from tests.unit.cli.conftest import Run
 
 
@@ -71,3 +74,159 @@ def test_a_wrong_fence_file_names_the_feature(run: Run, tmp_path: Path) -> None:
     ran = run("fences", "match", "--fences", fences, "--points", fences)
     assert ran.code == 2
     assert "feature 1 (id 'a'): kind" in ran.err
+
+
+KML = """<kml><Folder><name>Norte</name><Placemark><name>Patio 1</name>
+<ExtendedData><Data name="radius"><value>5</value></Data></ExtendedData>
+<Point><coordinates>-99,19</coordinates></Point></Placemark></Folder></kml>"""
+
+
+def test_a_file_of_another_program_becomes_a_fence_file(run: Run, tmp_path: Path) -> None:
+    """With what all fences lack; what is passed over is named, and what it may have been meant for."""
+    drawn, made = tmp_path / "drawn.kml", tmp_path / "fences.geojson"
+    drawn.write_text(KML, encoding="utf-8")
+    ran = run("fences", "import", drawn, "--set", "radius_m=200", "--set", "kind=depot", "--out", made)
+    assert (ran.code, ran.out) == (0, "")
+    assert f"{drawn}: 1 fence\n" in ran.err
+    assert "no such property: 'radius' (1); did you mean 'radius_m'?" in ran.err
+    (fence,) = load_geojson(made)
+    assert (fence.id, fence.kind, fence.tags) == ("patio-1", FenceKind.DEPOT, frozenset({"Norte"}))
+    assert fence.shape == Circle(-99.0, 19.0, 200.0)
+
+
+@pytest.mark.parametrize("name", ["kml", "kmz", "csv", "traccar", "geojson"])
+def test_what_is_exported_is_imported(run: Run, fence_file: Path, tmp_path: Path, name: str) -> None:
+    """The same fences, through a file of each format."""
+    there, back = tmp_path / f"there.{name}", tmp_path / "back.geojson"
+    assert run("fences", "export", "--fences", fence_file, "--to", name, "--out", there).code == 0
+    assert run("fences", "import", there, "--from", name, "--out", back).code == 0
+    assert load_geojson(back) == load_geojson(fence_file)
+
+
+def test_without_a_file_it_goes_to_standard_output(run: Run, fence_file: Path) -> None:
+    """For a pipe; notes go elsewhere."""
+    ran = run("fences", "export", "--fences", fence_file, "--to", "csv")
+    assert ran.out.splitlines()[0].startswith("id,name,kind,")
+    ran = run("fences", "import", fence_file)
+    assert [feature["properties"]["id"] for feature in ran.json["features"]] == ["square", "yard"]
+
+
+def test_a_wrong_file_leaves_the_fences_as_they_were(run: Run, tmp_path: Path) -> None:
+    """Exit code 2, file, feature and field, and nothing is written, nor left beside it."""
+    drawn, made = tmp_path / "drawn.kml", tmp_path / "fences.geojson"
+    drawn.write_text(KML, encoding="utf-8")
+    made.write_text("as it was", encoding="utf-8")
+    ran = run("fences", "import", drawn, "--out", made)
+    assert ran.code == 2
+    assert f"{drawn}: feature 1 (id 'patio-1'), line 1: radius_m: a Point needs one, in metres" in ran.err
+    assert made.read_text(encoding="utf-8") == "as it was"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.kml", "fences.geojson"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import", "a.dxf"], "tells no format; say which"),
+        (["import", "none.kml"], "none.kml: cannot be read: No such file"),
+        (["import", "a.kml", "--set", "kind"], "--set 'kind': write a property, = and its value"),
+        (["import", "a.kml", "--set", "knd=toll"], "did you mean 'kind'?"),
+        (["import", "a.kml", "--set", "kind=tol"], "--set kind: 'tol' is not one of"),
+        (["import", "a.kml", "--set", "id=x"], "--set 'id=x': write a property"),
+        (["export", "--fences", "a.geojson"], "--to: say which format"),
+    ],
+)
+def test_wrong_use_is_told(run: Run, arguments: list[str], said: str) -> None:
+    """Each with the option and what would be right."""
+    ran = run("fences", *arguments)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_a_file_that_cannot_be_written_is_told(run: Run, fence_file: Path, tmp_path: Path) -> None:
+    """With its name and the reason."""
+    ran = run("fences", "import", fence_file, "--out", tmp_path / "none" / "x.geojson")
+    assert ran.code == 2
+    assert "x.geojson: cannot be written: No such file or directory" in ran.err
+
+
+def lint_file(tmp_path: Path) -> Path:
+    """Swapped axes, a place in a no-stop zone, and members that are not ours."""
+    square = [[-99.1, 19.0], [-99.0, 19.0], [-99.0, 19.1], [-99.1, 19.1], [-99.1, 19.0]]
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [19.4, -99.1]},
+            "properties": {"id": "patio", "radius_m": 100},
+            "bbox": [1, 2, 3, 4],
+        },
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [square]},
+            "properties": {"id": "zone", "kind": "no_stop"},
+        },
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [-99.05, 19.05]},
+            "properties": {"id": "yard", "kind": "depot", "radius_m": 100},
+        },
+    ]
+    path = tmp_path / "drawn.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "name": "ours", "features": features}), encoding="utf-8")
+    return path
+
+
+def test_lint_says_what_is_wrong_and_what_would_be_right(run: Run, tmp_path: Path) -> None:
+    """A line each, with severity, code, feature and place; exit code 1; the file stays as it is."""
+    path = lint_file(tmp_path)
+    before = path.read_bytes()
+    ran = run("fences", "lint", path)
+    assert ran.code == 1
+    first, second = (line.split("\t") for line in ran.out.splitlines())
+    assert first[:4] == ["error", "swapped", "1 (patio)", "-99.1, 19.4"]
+    assert first[5] == "write longitude first [--fix does it]"
+    assert second[:3] == ["warning", "place-in-no-stop", "3 (yard)"]
+    assert path.read_bytes() == before
+    told = run("fences", "lint", path, "--json").json
+    assert [(one["code"], one["is_safe"]) for one in told] == [("swapped", True), ("place-in-no-stop", False)]
+    assert told[0]["repaired"] == {"type": "Point", "coordinates": [-99.1, 19.4]}
+    assert told[0]["place"] == {"lon": -99.1, "lat": 19.4}
+
+
+def test_lint_repairs_what_nobody_needs_to_look_at(run: Run, tmp_path: Path) -> None:
+    """In place, and only that: other members of the file and other features are as they were."""
+    path = lint_file(tmp_path)
+    before = json.loads(path.read_bytes())
+    ran = run("fences", "lint", path, "--fix")
+    assert (ran.code, f"{path}: 1 fence repaired" in ran.err) == (1, True)
+    assert [line.split("\t")[1] for line in ran.out.splitlines()] == ["place-in-no-stop"]
+    after = json.loads(path.read_bytes())
+    assert after["features"][0].pop("geometry") == {"type": "Point", "coordinates": [-99.1, 19.4]}
+    del before["features"][0]["geometry"]
+    assert after == before
+
+
+def test_lint_has_nothing_to_say_of_sound_fences(run: Run, fence_file: Path) -> None:
+    """Exit code 0, and no result; --fix writes nothing."""
+    moved = json.loads(fence_file.read_bytes())
+    moved["features"] = moved["features"][1:]
+    fence_file.write_text(json.dumps(moved), encoding="utf-8")
+    before = fence_file.read_bytes()
+    ran = run("fences", "lint", fence_file, "--fix")
+    assert (ran.code, ran.out, "1 fence, nothing found" in ran.err) == (0, "", True)
+    assert fence_file.read_bytes() == before
+    assert run("fences", "lint", fence_file, "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none.geojson"], "none.geojson: cannot be read"),
+        (["none.geojson", "--region", "1,2,3"], "--region '1,2,3': write west,south,east,north in degrees"),
+        (["none.geojson", "--region", "5,2,3,4"], "--region '5,2,3,4'"),
+    ],
+)
+def test_lint_is_told_where(run: Run, arguments: list[str], said: str) -> None:
+    """A file that is there, and a box."""
+    ran = run("fences", "lint", *arguments)
+    assert ran.code == 2
+    assert said in ran.err

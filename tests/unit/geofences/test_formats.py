@@ -1,0 +1,323 @@
+"""Files as other programs write them, and files as nobody should."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from geofences.errors import FenceError
+from geofences.formats import FORMATS, format_of
+from geofences.formats import files as fence_files
+from geofences.formats import kml as kml_format
+from geofences.formats.features import Foreign
+from geofences.formats.kml import dump_kml, dump_kmz, load_kml
+from geofences.formats.traccar import dump_traccar, load_traccar
+from geofences.formats.wkt import load_csv
+from geofences.model import Circle, Corridor, Fence, FenceKind, Polygonal
+
+RING = ((-99.1, 19.0), (-99.0, 19.0), (-99.0, 19.1), (-99.1, 19.0))
+HOLE = ((-99.02, 19.01), (-99.01, 19.01), (-99.01, 19.02), (-99.02, 19.01))
+
+# As a map program writes it: styles, heights, folders, descriptions in HTML.
+DRAWN = b"""<?xml version="1.0" encoding="UTF-8"?>
+<kml xmlns="http://www.opengis.net/kml/2.2" xmlns:gx="http://www.google.com/kml/ext/2.2">
+<Document>
+  <name>Fences of the north.kml</name>
+  <Style id="red"><LineStyle><color>ff0000ff</color></LineStyle></Style>
+  <Folder><name>Norte</name>
+    <Folder><name>Patios</name>
+      <Placemark id="ID_00001">
+        <name>Casa Matriz</name>
+        <description><![CDATA[<b>open</b> day & night]]></description>
+        <styleUrl>#red</styleUrl>
+        <Polygon><tessellate>1</tessellate>
+          <outerBoundaryIs><LinearRing><coordinates>
+            -99.1,19,0 -99,19,0 -99,19.1,0 -99.1,19,0
+          </coordinates></LinearRing></outerBoundaryIs>
+          <innerBoundaryIs><LinearRing><coordinates>-99.02,19.01 -99.01,19.01 -99.01,19.02</coordinates></LinearRing>
+          </innerBoundaryIs>
+        </Polygon>
+      </Placemark>
+    </Folder>
+    <Placemark>
+      <name>Casa Matriz</name>
+      <ExtendedData>
+        <Data name="kind"><displayName>Kind</displayName><value>customer</value></Data>
+        <Data name="radius_m"><value> 250 </value></Data>
+        <Data name="tags"><value>caja, seca</value></Data>
+        <SchemaData schemaUrl="#s"><SimpleData name="OBJECTID">12</SimpleData></SchemaData>
+      </ExtendedData>
+      <Point><coordinates>-99.5,20.5,2240</coordinates></Point>
+    </Placemark>
+  </Folder>
+  <Placemark><MultiGeometry>
+    <LineString><coordinates>-99.1,19 -99,19</coordinates></LineString>
+    <MultiGeometry><LineString><coordinates>-99,19 -99,19.1</coordinates></LineString></MultiGeometry>
+  </MultiGeometry></Placemark>
+</Document></kml>
+"""
+
+
+def _kml(inner: str) -> bytes:
+    return f"<kml><Document><Placemark><name>a</name>{inner}</Placemark></Document></kml>".encode()
+
+
+def _refused(name: str, data: bytes) -> str:
+    with pytest.raises(FenceError) as caught:
+        FORMATS[name].load(data, None)
+    return str(caught.value)
+
+
+def test_a_map_program_s_kml_is_read() -> None:
+    """Folders are tags, names are kept and made ids, open rings closed; what is no property is passed over, and counted."""
+    foreign = Foreign(defaults={"kind": "depot", "radius_m": 100, "buffer_m": 50, "risk": 4})
+    polygon, point, line = load_kml(DRAWN, foreign)
+    assert polygon == Fence(
+        id="casa-matriz",
+        name="Casa Matriz",
+        shape=Polygonal(((RING, HOLE),)),
+        kind=FenceKind.DEPOT,
+        tags=frozenset({"Norte", "Patios"}),
+    )
+    assert point == Fence(
+        id="casa-matriz-2",
+        name="Casa Matriz",
+        shape=Circle(-99.5, 20.5, 250.0),
+        kind=FenceKind.CUSTOMER,
+        tags=frozenset({"Norte", "caja", "seca"}),
+    )
+    assert line == Fence(id="fence-3", shape=Corridor((RING[:2], RING[1:3]), 50.0), kind=FenceKind.DEPOT)
+    assert foreign.ignored == {"OBJECTID": 1}
+
+
+def test_a_kmz_is_unpacked() -> None:
+    """The first .kml in it counts, doc.kml before all; the same fences make the same bytes."""
+    fences = load_kml(DRAWN, Foreign(defaults={"buffer_m": 50}))
+    packed = dump_kmz(fences)
+    assert packed == dump_kmz(fences)
+    assert load_kml(packed) == fences
+    mixed = BytesIO()
+    with zipfile.ZipFile(mixed, "w") as archive:
+        archive.writestr("a.kml", b"<broken")
+        archive.writestr("doc.kml", dump_kml(fences))
+    assert load_kml(mixed.getvalue()) == fences
+
+
+BOMB = b"""<?xml version="1.0"?>
+<!DOCTYPE kml [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<kml><Placemark><name>&b;</name></Placemark></kml>"""
+FOREIGN_FILE = (
+    b"""<!DOCTYPE kml [<!ENTITY x SYSTEM "file:///etc/passwd">]><kml><Placemark><name>&x;</name></Placemark></kml>"""
+)
+
+
+@pytest.mark.parametrize("data", [BOMB, FOREIGN_FILE, b'<!DOCTYPE kml SYSTEM "http://127.0.0.1:9/x.dtd"><kml/>'])
+def test_a_document_type_is_refused(data: bytes) -> None:
+    """Before anything of it is expanded or fetched."""
+    assert "declares a document type" in _refused("kml", data)
+
+
+def test_a_zip_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What unpacks to more than a fence file has is read no further than that."""
+    monkeypatch.setattr(kml_format, "MOST_BYTES", 1_000_000)
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("doc.kml", b" " * 50_000_000)
+    assert len(packed.getvalue()) < 100_000
+    assert "unpacks to more than 1,000,000 bytes" in _refused("kmz", packed.getvalue())
+
+
+def test_a_file_beyond_all_measure_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its size is looked at before it is in memory."""
+    monkeypatch.setattr(fence_files, "MOST_BYTES", 1000)
+    path = tmp_path / "large.csv"
+    path.write_bytes(b"x" * 1001)
+    with pytest.raises(FenceError, match="has more than 1,000 bytes"):
+        load_csv(path)
+
+
+DEEP = b"<kml>" + b"<a>" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "line 1, column 1: not XML: no element found"),
+        (b"<kml><Placemark></kml>", "line 1, column 19: not XML: mismatched tag"),
+        (b"<html></html>", "line 1: expected <kml>, found <html>"),
+        (DEEP, "nested deeper than 100 levels"),
+        (b'<?xml version="1.0" encoding="x-none"?><kml/>', "not XML"),
+        (_kml(""), "feature 1 (id 'a'), line 1: geometry: no Point, LineString or Polygon in this Placemark"),
+        (_kml("<Point></Point>"), "geometry: line 1: a Point without coordinates"),
+        (
+            _kml("<Point><coordinates>1;2</coordinates></Point>"),
+            "'1;2' is no position; write longitude,latitude,height",
+        ),
+        (_kml("<Point><coordinates>1,2</coordinates></Point>"), "radius_m: a Point needs one, in metres"),
+        (_kml("<Point><coordinates>1,2 3,4</coordinates></Point>"), "2 points in this Placemark; give it one shape"),
+        (_kml("<Track/>"), "a Track is no fence; draw a Point, LineString or Polygon"),
+        (_kml("<Polygon/>"), "a Polygon has one outerBoundaryIs with one LinearRing"),
+        (
+            _kml(
+                "<Point><coordinates>1,2</coordinates></Point><LineString><coordinates>1,2 3,4</coordinates></LineString>"
+            ),
+            "points, lines and polygons in one Placemark; make a Placemark of each",
+        ),
+        (
+            _kml("<ExtendedData><Data name='kind'><value>tol</value></Data></ExtendedData>"),
+            "kind: 'tol' is not one of high_risk_corridor, ",
+        ),
+    ],
+)
+def test_wrong_kml_is_told_with_its_place(data: bytes, said: str) -> None:
+    """Feature, line and field, and what would be right."""
+    assert said in _refused("kml", data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"no zip at all", "not XML"),
+        (b"PK\x03\x04 and then nothing", "cannot be unpacked"),
+    ],
+)
+def test_a_broken_kmz_is_told(data: bytes, said: str) -> None:
+    """What is no archive, or only the beginning of one."""
+    assert said in _refused("kmz", data)
+
+
+def test_an_archive_without_kml_is_told() -> None:
+    """A zip of something else."""
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("readme.txt", "x")
+    assert "no .kml is packed in it" in _refused("kmz", packed.getvalue())
+
+
+def test_the_csv_of_a_desktop_is_read() -> None:
+    """Semicolons, another name of the column, heights, a code of the coordinate system, empty cells, a long shape."""
+    edge = ", ".join(f"{-99 + n / 10_000} 19" for n in range(9_000))
+    text = (
+        "\ufeffid;name;kind;radius_m;buffer_m;WKT;color\n"
+        'a;"Patio; norte";depot;250;;POINT Z (-99.5 20.5 2240);red\n'
+        f"b;;;;50;SRID=4326;;\nc;;generic;;50;LINESTRING ({edge});\n"
+    ).replace("SRID=4326;;", '"SRID=4326;LINESTRING (-99.1 19, -99 19)";')
+    foreign = Foreign()
+    first, second, third = load_csv(text.encode(), foreign)
+    assert first == Fence(id="a", name="Patio; norte", kind=FenceKind.DEPOT, shape=Circle(-99.5, 20.5, 250.0))
+    assert second == Fence(id="b", shape=Corridor((RING[:2],), 50.0))
+    assert isinstance(third.shape, Corridor)
+    assert len(third.shape.lines[0]) == 9_000
+    assert foreign.ignored == {"color": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: no column wkt; columns there are: nothing"),
+        ("id,shape\n", "no column wkt; columns there are: 'id', 'shape'"),
+        ("id,wkt\na,\n", "feature 1 (id 'a'), line 2: wkt: '' is no shape such as POLYGON"),
+        ("id,wkt\na,POINT EMPTY\n", "the shape is empty"),
+        ('id,wkt\na,"POLYGON ((1 2, 3 4))"\n', "line 2: wkt: not WKT: "),
+        ('id,wkt\na,"SRID=3857;POINT (1 2)"\n', "SRID=3857: fences are in WGS 84"),
+        ('id,wkt\na,"GEOMETRYCOLLECTION (POINT (1 2))"\n', "is no shape such as POLYGON"),
+        ("id,wkt\na,POINT (1 2),x\n", "line 2: wkt: more cells than columns"),
+        ("id,radius_m,wkt\na,wide,POINT (1 2)\n", "line 2: radius_m: 'wide' is not a number"),
+        (
+            "id,radius_m,wkt\na,5,POINT (-99 19)\na,5,POINT (-99 19)\n",
+            "feature 2 (id 'a'), line 3: id: feature 1 has this",
+        ),
+        ('id,wkt\n\na,"POINT (1 2\n\n', "CSV: line 4: not CSV: unexpected end of data"),
+        ('id,protocol,wkt\na,"x\ny",POINT (1)\n', "line 2: wkt: not WKT"),
+    ],
+)
+def test_wrong_csv_is_told_with_its_line(text: str, said: str) -> None:
+    """Line and column by name, and what would be right."""
+    assert said in _refused("csv", text.encode())
+
+
+# As its API gives them; the shapes are latitude first.
+LISTED = [
+    {
+        "id": 7,
+        "name": "Patio",
+        "description": "norte",
+        "area": "CIRCLE (20.5 -99.5, 250)",
+        "calendarId": 3,
+        "attributes": {"color": "#ff0000", "speedLimit": 32.39740820734341},
+    },
+    {"id": 8, "name": "57D", "area": "LINESTRING (19 -99.1, 19 -99)", "attributes": {"polylineDistance": 400}},
+    {"id": 9, "name": "Avenida", "area": "LINESTRING (19 -99.1, 19 -99)", "calendarId": 0, "attributes": {}},
+    {"id": 10, "name": "Plaza", "area": "POLYGON ((19 -99.1, 19 -99, 19.1 -99))", "description": ""},
+]
+
+
+def test_what_traccar_gives_is_read() -> None:
+    """Latitude first, knots, its own width of lines; an open ring is closed; calendars are somewhere else, and told."""
+    foreign = Foreign()
+    assert load_traccar(json.dumps(LISTED).encode(), foreign) == (
+        Fence(id="7", name="Patio", shape=Circle(-99.5, 20.5, 250.0), speed_limit_kmh=60.0),
+        Fence(id="8", name="57D", shape=Corridor((RING[:2],), 400.0)),
+        Fence(id="9", name="Avenida", shape=Corridor((RING[:2],), 25.0)),
+        Fence(id="10", name="Plaza", shape=Polygonal(((RING,),))),
+    )
+    assert foreign.ignored == {"color": 1, "description of Traccar": 1, "calendarId of Traccar": 1}
+
+
+def test_what_traccar_is_given_it_can_read() -> None:
+    """Latitude first, the limit in knots, the width of a line where Traccar looks for it."""
+    line = Fence(id="8", shape=Corridor((RING[:2],), 400.0), speed_limit_kmh=60.0)
+    (written,) = json.loads(dump_traccar([line]))
+    assert written["area"] == "LINESTRING (19.0 -99.1, 19.0 -99.0)"
+    assert written["attributes"]["polylineDistance"] == 400.0
+    assert written["attributes"]["speedLimit"] == pytest.approx(32.39740820734341)
+
+
+def test_what_traccar_cannot_hold_is_named() -> None:
+    """Holes, and shapes of several parts; all of them at once."""
+    holed = Fence(id="holed", shape=Polygonal(((RING, HOLE),)))
+    parted = Fence(id="parted", shape=Corridor((RING[:2], RING[1:3]), 50.0))
+    with pytest.raises(FenceError) as caught:
+        dump_traccar([holed, parted])
+    assert [problem.fence_id for problem in caught.value.problems] == ["holed", "parted"]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({}, "expected a list of geofences, as GET /api/geofences gives"),
+        ([3], "feature 1 (no id): area: expected an object with a text as area, found 3"),
+        ([{"id": 1, "area": "SQUARE (1 2)"}], "is none of CIRCLE (lat lon, radius)"),
+        ([{"id": 1, "area": "CIRCLE (1 2)"}], "a CIRCLE is one position and a radius in metres"),
+        ([{"id": 1, "area": "CIRCLE (1 2, x)"}], "'x' is no number"),
+        ([{"id": 1, "area": "CIRCLE (-99 19, 5)"}], "is out of range"),
+        ([{"id": 1, "area": "POLYGON (1 2, 3 4)"}], "a POLYGON has two parentheses"),
+        ([{"id": 1, "area": "LINESTRING (1 2 3)"}], "'1 2 3' is no position; write latitude longitude"),
+        (
+            [{"id": 1, "area": "CIRCLE (1 2, 5)", "attributes": {"speedLimit": "x"}}],
+            "speed_limit_kmh: 'x' is not a number",
+        ),
+    ],
+)
+def test_wrong_traccar_is_told(document: object, said: str) -> None:
+    """Feature and field, and what would be right."""
+    assert said in _refused("traccar", json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("a.KML", "kml"), ("a.kmz", "kmz"), ("a.csv", "csv"), ("a.json", "geojson"), ("a.geojson", "geojson")],
+)
+def test_the_name_of_a_file_tells_its_format(name: str, found: str) -> None:
+    """Whatever the case of its letters."""
+    assert format_of(Path(name)) == found
+
+
+def test_a_name_that_tells_nothing_is_refused() -> None:
+    """With the formats there are."""
+    with pytest.raises(FenceError, match=r"'\.dxf' tells no format; say which: geojson, kml, kmz, csv, traccar"):
+        format_of(Path("a.dxf"))
