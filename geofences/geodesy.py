@@ -61,6 +61,11 @@ def geodesic_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLik
     return np.asarray(_GEOD.inv(lon1, lat1, lon2, lat2)[2], dtype=np.float64)
 
 
+def azimuth_deg(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
+    """The direction in which the geodesic to a point leaves another one: 0 to 360 degrees, clockwise from north."""
+    return float(_GEOD.inv(lon1, lat1, lon2, lat2)[0]) % 360.0
+
+
 def destination(lon: ArrayLike, lat: ArrayLike, azimuth_deg: ArrayLike, distance: ArrayLike) -> tuple[Floats, Floats]:
     """Where the geodesics end that leave each point at an azimuth (clockwise from north) for that many metres."""
     lon, lat, azimuth_deg, distance = np.broadcast_arrays(lon, lat, azimuth_deg, distance)

@@ -22,7 +22,7 @@ from geofences.boundary import smallest_extent_m, width_m
 from geofences.faults import fault
 from geofences.geodesy import geodesic_m, metres_per_degree
 from geofences.model import Circle, Corridor, Fence, FenceKind, Line, Polygonal, Position, Ring, Shape
-from geofences.shapes import geometry
+from geofences.shapes import area_m2, geometry
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -222,7 +222,7 @@ def _crossing(number: int, drawn: Fence, text: str) -> Finding | None:
     if repaired is None or fault(repaired, drawn.approach_m):
         return None
     # What the crossing cut off is what was drawn twice, or inside out: as drawn the two do not count as area.
-    whole, drawn_m2 = _area_m2(geometry(repaired)), abs(sum(_signed_m2(rings) for rings in shape.polygons))
+    whole, drawn_m2 = area_m2(geometry(repaired)), abs(sum(_signed_m2(rings) for rings in shape.polygons))
     share = abs(whole - drawn_m2) / whole if whole else inf
     what, _, place = text.partition(" (near ")
     remedy = f"repaired, its area would be {whole:,.0f} m² instead of {drawn_m2:,.0f} m²; {what.partition('; ')[2]}"
@@ -282,7 +282,7 @@ def _is_in(region: Region, lon: float, lat: float) -> bool:
 
 
 def _spikes(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
-    whole = _area_m2(geometry(shape))
+    whole = area_m2(geometry(shape))
     for polygon, rings in enumerate(shape.polygons):
         for place, ring in enumerate(rings):
             corner = _spike(ring)
@@ -293,7 +293,7 @@ def _spikes(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
             fix = replace(fence, shape=_with_ring(shape, polygon, place, (*kept, kept[0]))) if len(kept) > 2 else None
             if fix is not None and fault(fix.shape, fix.approach_m):
                 fix = None
-            share = inf if fix is None else abs(_area_m2(geometry(fix.shape)) - whole) / whole
+            share = inf if fix is None else abs(area_m2(geometry(fix.shape)) - whole) / whole
             text = f"the boundary runs out to {lon:g}, {lat:g} and straight back"
             remedy = "drop that corner" + ("" if fix is None else f"; the area changes by {share:.2%}")
             yield Finding(Code.SPIKE, number, fence.id, text, remedy, (lon, lat), fix, share < _LITTLE)
@@ -312,7 +312,7 @@ def _spike(ring: Ring) -> int | None:
 
 
 def _slivers(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
-    whole = _area_m2(geometry(shape))
+    whole = area_m2(geometry(shape))
     for place, (outer, *holes) in enumerate(shape.polygons):
         part = Polygon(outer)
         if len(shape.polygons) > 1 and width_m(part) < GPS_ERROR_M:
@@ -327,7 +327,7 @@ def _slivers(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
 
 
 def _sliver(number: int, fence: Fence, what: str, sliver: Polygon, without: Polygonal, whole_m2: float) -> Finding:
-    share = _area_m2(sliver) / whole_m2
+    share = area_m2(sliver) / whole_m2
     text = f"{what} is {width_m(sliver):.1f} m wide, less than GPS is off by ({GPS_ERROR_M:g} m)"
     remedy = f"drop it; it is {share:.3%} of the area"
     fix = None if fault(without, fence.approach_m) else replace(fence, shape=without)
@@ -476,11 +476,6 @@ def _edges(shape: Shape) -> Iterator[tuple[Position, ...]]:
         case Polygonal(polygons):
             for rings in polygons:
                 yield from rings
-
-
-def _area_m2(area: Area) -> float:
-    scale = np.array(metres_per_degree((area.bounds[1] + area.bounds[3]) / 2.0))
-    return float(area.area * scale.prod())
 
 
 def _signed_m2(rings: tuple[Ring, ...]) -> float:

@@ -165,6 +165,26 @@ def _told(finding: Finding) -> dict[str, Any]:
     }
 
 
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="GeoJSON file of the geofences as they were.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="GeoJSON file of the geofences as they are now.")],
+    json: Json = False,
+) -> None:
+    """Say what became of each fence from one file to the other: how far it moved, how much it grew, what it now asks."""
+    from geofences.diff import differences
+    from geofences.formats.geojson import load_geojson
+
+    changes = differences(load_geojson(old), load_geojson(new))
+    if json:
+        as_json([{"fence": each.fence_id, "change": each.kind, "words": each.words} for each in changes])
+    elif changes:
+        rows = [(each.fence_id, each.kind, word) for each in changes for word in each.words or ("",)]
+        table(("fence", "change", "what"), rows)
+    else:
+        note("the same fences")
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="KML, KMZ, CSV with WKT, Traccar's JSON or GeoJSON.")],

@@ -230,3 +230,30 @@ def test_lint_is_told_where(run: Run, arguments: list[str], said: str) -> None:
     ran = run("fences", "lint", *arguments)
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_diff_says_what_became_of_each_fence(run: Run, fence_file: Path, tmp_path: Path) -> None:
+    """A line for each thing that is different; nothing for the same fences."""
+    changed = json.loads(fence_file.read_bytes())
+    changed["features"][1]["properties"] |= {"radius_m": 300, "kind": "customer"}
+    changed["features"][0]["properties"]["id"] = "plaza"
+    new = tmp_path / "new.geojson"
+    new.write_text(json.dumps(changed), encoding="utf-8")
+    ran = run("fences", "diff", fence_file, new)
+    assert (ran.code, [line.split("\t") for line in ran.out.splitlines()]) == (
+        0,
+        [
+            ["plaza", "added", ""],
+            ["square", "removed", ""],
+            ["yard", "changed", "radius 200 → 300 m"],
+            ["yard", "changed", "grew by 125.0%"],
+            ["yard", "changed", "kind: depot → customer"],
+        ],
+    )
+    assert [one["change"] for one in run("fences", "diff", fence_file, new, "--json").json] == [
+        "added",
+        "removed",
+        "changed",
+    ]
+    same = run("fences", "diff", new, new)
+    assert (same.code, same.out, same.err) == (0, "", "the same fences\n")

@@ -1,0 +1,132 @@
+"""What is different between two sets of fences, in the words of whoever drew them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from geofences.formats.features import properties_of
+from geofences.formats.properties import as_text
+from geofences.geodesy import azimuth_deg, distance_m, metres_per_degree
+from geofences.model import Circle, Corridor, Fence
+from geofences.shapes import area_m2, geometry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from geofences.shapes import Area
+
+# Less than these nobody sees: a shift and an edge in metres, a part of the area.
+_SHIFT_M = 1.0
+_GROWN = 0.001
+_WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
+
+
+class Kind(StrEnum):
+    """What became of a fence."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of the fence of an id; `words` are empty unless it is CHANGED."""
+
+    fence_id: str
+    kind: Kind
+    words: tuple[str, ...] = ()
+
+
+def differences(old: Iterable[Fence], new: Iterable[Fence]) -> list[Change]:
+    """By id; fences that are as they were are left out."""
+    before, after = ({fence.id: fence for fence in fences} for fences in (old, new))
+    found: list[Change] = []
+    for fence_id in sorted(before.keys() | after.keys()):
+        if fence_id not in after:
+            found.append(Change(fence_id, Kind.REMOVED))
+        elif fence_id not in before:
+            found.append(Change(fence_id, Kind.ADDED))
+        elif before[fence_id] != after[fence_id]:
+            words = (*_of_shapes(before[fence_id], after[fence_id]), *_of_properties(before[fence_id], after[fence_id]))
+            found.append(Change(fence_id, Kind.CHANGED, words))
+    return found
+
+
+def _of_shapes(old: Fence, new: Fence) -> Iterator[str]:
+    if old.shape == new.shape:
+        return
+    told = list(_measured(old, new))
+    if type(old.shape) is not type(new.shape):
+        told.insert(0, f"{_called(old)} became {_called(new)}")
+    yield from told or ["drawn anew, by less than anybody sees"]
+
+
+def _measured(old: Fence, new: Fence) -> Iterator[str]:
+    match old.shape, new.shape:
+        case Circle(_, _, before), Circle(_, _, after) if before != after:
+            yield f"radius {before:,g} → {after:,g} m"
+        case Corridor(_, before), Corridor(_, after) if before != after:
+            yield f"buffer {before:,g} → {after:,g} m"
+    was, now = geometry(old.shape), geometry(new.shape)
+    (lon, lat), (to_lon, to_lat) = _centre(was), _centre(now)
+    shift_m = distance_m(lon, lat, to_lon, to_lat)
+    if shift_m >= _SHIFT_M:
+        wind = _WINDS[round(azimuth_deg(lon, lat, to_lon, to_lat) / 45.0) % len(_WINDS)]
+        yield f"moved {_metres(shift_m)} to the {wind}"
+    grown = area_m2(now) / area_m2(was) - 1.0
+    if abs(grown) >= _GROWN:
+        yield f"{'grew' if grown > 0 else 'shrank'} by {abs(grown):.1%}"
+    edge_m = _edge_m(was, shapely.transform(now, lambda at: at - (to_lon - lon, to_lat - lat)))
+    if edge_m >= _SHIFT_M and not isinstance(old.shape, Circle):
+        yield f"its boundary changed, by at most {_metres(edge_m)} where it now lies"
+
+
+def _of_properties(old: Fence, new: Fence) -> Iterator[str]:
+    before, after = properties_of(old), properties_of(new)
+    for name in [*before, *(name for name in after if name not in before)]:
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        if isinstance(was, list) and isinstance(now, list):
+            gone = [f"without {word}" for word in was if word not in now]
+            yield f"{name}: {', '.join([*gone, *(f'with {word}' for word in now if word not in was)])}"
+        else:
+            yield f"{name}: {_shown(was)} → {_shown(now)}"
+
+
+def _called(fence: Fence) -> str:
+    match fence.shape:
+        case Circle():
+            return "a circle"
+        case Corridor():
+            return "a corridor"
+    return "a polygon"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value:,g}" if isinstance(value, float) else as_text(value)
+
+
+def _metres(metres: float) -> str:
+    return f"{metres / 1000:,.1f} km" if metres >= 10_000 else f"{metres:,.0f} m"
+
+
+def _centre(area: Area) -> tuple[float, float]:
+    centre = area.centroid
+    return float(centre.x), float(centre.y)
+
+
+def _edge_m(one: Area, other: Area) -> float:
+    """How far the edges are apart where they are farthest, metres."""
+    scale = np.array(metres_per_degree(_centre(one)[1]))
+    edges = [shapely.transform(area.boundary, lambda at: at * scale) for area in (one, other)]
+    return float(shapely.hausdorff_distance(*edges))
