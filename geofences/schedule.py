@@ -3,7 +3,7 @@
 Local time is what the clocks of the zone show, by the pinned time zone database of the package `tzdata` and not by that
 of the machine: a replay elsewhere, years later, has to find the same hours.
 
-A window begins when clocks first show its beginning and ends when they last show its end. So where an hour comes twice
+A window begins when clocks first show its first minute and ends when they have last shown its last. So where an hour comes twice
 in autumn a window that ends or begins in it holds for both, without a break; and where an hour is left out in spring
 a window begins or ends with the leap, and one that lies wholly in it is not there on that day.
 """
@@ -144,17 +144,19 @@ def zones() -> frozenset[str]:
 def _instants(zone: tzinfo, day: date, window: Window) -> tuple[int, int]:
     """When a window that begins on a day begins and ends, ms since the epoch; the end is no later where there is none."""
     later = window.end + (DAY_MINUTES if window.end <= window.start else 0)
-    return _shown(zone, day, window.start)[0], _shown(zone, day, later)[1]
+    first, _ = _minute(zone, day, window.start)
+    _, last = _minute(zone, day, later - 1)
+    return first, last
 
 
-def _shown(zone: tzinfo, day: date, minutes: int) -> tuple[int, int]:
-    """When clocks first and last show so many minutes after midnight; the leap, twice, where they never do."""
+def _minute(zone: tzinfo, day: date, minutes: int) -> tuple[int, int]:
+    """When a minute, counted from midnight, first begins and last ends by the clocks; the leap, twice, if it never comes."""
     local = datetime.combine(day, time()) + timedelta(minutes=minutes)
     before, after = (local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
     if before < after:
         leap = _leap(zone, local - after, local - before)
         return leap, leap
-    return _ms(local - before), _ms(local - after)
+    return _ms(local - before), _ms(local + timedelta(minutes=1) - after)
 
 
 def _leap(zone: tzinfo, low: datetime, high: datetime) -> int:

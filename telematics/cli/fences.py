@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telematics.cli.options import Fences, Json
+from telematics.cli.options import Columns, Dialect, Fences, Json
 from telematics.cli.output import EXIT_PROBLEMS, as_json, note, table
+from telematics.cli.replay import track_options
 from telematics.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
     from geofences.formats.features import Read
     from geofences.lint import Finding, Region
+    from geofences.map import Track
+    from telematics.replay.files import Options
 
 app = typer.Typer(no_args_is_help=True, help="Try geofences on points; bring them in and out of other programs.")
 _LIMITS = {"lon": 180.0, "lat": 90.0}
 _SHOWN = 20
+_MOST_POINTS = 200_000
 
 
 class FormatName(StrEnum):
@@ -38,6 +42,10 @@ class FormatName(StrEnum):
     TRACCAR = "traccar"
 
 
+RegionBox = Annotated[
+    str | None,
+    typer.Option("--region", metavar="W,S,E,N", help="Where the fleet drives, degrees; without it Mexico."),
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="File to write, instead of standard output.")]
 
 
@@ -76,10 +84,7 @@ def match(
 @app.command()
 def lint(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="GeoJSON file of the geofences.")],
-    region: Annotated[
-        str | None,
-        typer.Option("--region", metavar="W,S,E,N", help="Where the fleet drives, degrees; without it Mexico."),
-    ] = None,
+    region: RegionBox = None,
     fix: Annotated[bool, typer.Option("--fix", help="Repair in the file what can be repaired without a look.")] = False,
     json: Json = False,
 ) -> None:
@@ -89,10 +94,9 @@ def lint(
     file stays as it is.
     """
     from geofences.formats.geojson import open_geojson
-    from geofences.lint import MEXICO
     from geofences.lint import lint as look
 
-    box, now = MEXICO if region is None else _region(region), int(time.time() * 1000)
+    box, now = _region(region), int(time.time() * 1000)
     document, read = open_geojson(file)
     findings = look(read, box, now)
     if fix:
@@ -130,9 +134,11 @@ def _repaired(
     return findings
 
 
-def _region(text: str) -> Region:
-    from geofences.lint import Region
+def _region(text: str | None) -> Region:
+    from geofences.lint import MEXICO, Region
 
+    if text is None:
+        return MEXICO
     try:
         west, south, east, north = map(float, text.split(","))
     except ValueError:
@@ -163,6 +169,62 @@ def _told(finding: Finding) -> dict[str, Any]:
         "repaired": None if finding.fix is None else drawn_as(finding.fix.shape)[0],
         "is_safe": finding.is_safe,
     }
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="GeoJSON file of the geofences.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="HTML file to write.", show_default=False)],
+    tracks: Annotated[
+        list[Path] | None,
+        typer.Option("--track", metavar="FILE", help="Pings to draw over them, as telematics replay takes them."),
+    ] = None,
+    vehicle: Annotated[
+        str | None, typer.Option("--vehicle", metavar="ID", help="Of the pings only those of this vehicle.")
+    ] = None,
+    columns: Columns = None,
+    dialect: Dialect = None,
+    region: RegionBox = None,
+) -> None:
+    """Draw the fences, what lint finds in them, and tracks, on a map in one HTML file.
+
+    The page loads nothing from anywhere: it can be opened without a network, and sent by mail. Features that are no fences
+    are listed among the findings.
+    """
+    from geofences.formats.geojson import open_geojson
+    from geofences.lint import lint as look
+    from geofences.map import page
+
+    _, read = open_geojson(file)
+    findings = look(read, _region(region), int(time.time() * 1000))
+    driven = _tracks(tracks or [], vehicle, track_options(columns, dialect)) if tracks else []
+    drawn = [one.fence for one in read if one.fence is not None]
+    _write(page(file.name, drawn, findings, driven), out)
+    note(f"{out}: {len(drawn)} of {len(read)} features, {len(findings)} findings, {len(driven)} tracks")
+
+
+def _tracks(files: list[Path], vehicle: str | None, options: Options) -> list[Track]:
+    """By vehicle. Raises UserError."""
+    from geofences.map import Track
+    from telematics.instants import format_rfc3339
+    from telematics.replay.feed import open_feed
+    from telematics.replay.plan import Plan
+    from telematics.replay.rejects import Rejects
+
+    points: dict[str, list[tuple[float, float, str]]] = {}
+    count = 0
+    for read in open_feed(Plan(tuple(files), options)).read(Rejects()):
+        batches = read.values() if isinstance(read, dict) else ()
+        for ping in (ping for batch in batches for ping in batch.pings if ping is not None):
+            if vehicle not in {None, ping.vehicle_id} or ping.lat == ping.lon == 0.0:
+                continue
+            count += 1
+            if count > _MOST_POINTS:
+                raise UserError(f"--track: more than {_MOST_POINTS:,} pings; choose one with --vehicle")
+            points.setdefault(ping.vehicle_id, []).append((ping.lon, ping.lat, format_rfc3339(ping.ts)))
+    if not points:
+        raise UserError(f"--track: no pings {f'of {vehicle} ' if vehicle else ''}in {', '.join(map(str, files))}")
+    return [Track(name, points[name]) for name in sorted(points)]
 
 
 @app.command()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from geofences.schedule import DAY_MINUTES, Day, Holiday, Schedule, Window
@@ -66,6 +66,10 @@ def schedules(draw: st.DrawFn) -> tuple[Schedule, str]:
     return Schedule(zone, tuple(draw(st.lists(windows, max_size=4))), holidays), around
 
 
+@settings(deadline=None)
+@example((Schedule("America/Tijuana", (Window(0, 60, frozenset({Day.SUN})),)), "2026-11-01"))
+@example((Schedule("America/Tijuana", (Window(60, 90, frozenset({Day.SUN})),)), "2026-11-01"))
+@example((Schedule("America/Tijuana", (Window(150, 170, frozenset({Day.SUN})),)), "2026-03-08"))
 @given(schedules())
 def test_it_is_awake_when_the_clocks_say_so(drawn: tuple[Schedule, str]) -> None:
     """Each change is where the slow way has one, and between two of them nothing changes."""

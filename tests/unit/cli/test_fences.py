@@ -257,3 +257,39 @@ def test_diff_says_what_became_of_each_fence(run: Run, fence_file: Path, tmp_pat
     ]
     same = run("fences", "diff", new, new)
     assert (same.code, same.out, same.err) == (0, "", "the same fences\n")
+
+
+def test_show_draws_fences_findings_and_tracks(run: Run, fence_file: Path, ping_file: Path, tmp_path: Path) -> None:
+    """In one file; of the pings those of the vehicle that is asked for."""
+    page = tmp_path / "map.html"
+    ran = run("fences", "show", fence_file, "--track", ping_file, "--vehicle", "T-1", "--out", page)
+    assert (ran.code, ran.out) == (0, "")
+    assert f"{page}: 2 of 2 features, 1 findings, 1 tracks" in ran.err
+    text = page.read_text(encoding="utf-8")
+    assert '"vehicle":"T-1"' in text
+    assert '"vehicle":"T-2"' not in text
+    assert "place-in-no-stop" in text
+
+
+def test_show_draws_what_it_can(run: Run, tmp_path: Path) -> None:
+    """A feature that is no fence is listed among the findings."""
+    page = tmp_path / "map.html"
+    ran = run("fences", "show", lint_file(tmp_path), "--out", page)
+    assert (ran.code, "2 of 3 features, 2 findings, 0 tracks" in ran.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--vehicle", "T-9"], "--track: no pings of T-9 in "),
+        (["--map", "x"], "--map: 'x' is not NAME=COLUMN"),
+    ],
+)
+def test_show_is_told_which_pings(
+    run: Run, fence_file: Path, ping_file: Path, tmp_path: Path, more: list[str], said: str
+) -> None:
+    """A vehicle that is there, and columns; nothing is written otherwise."""
+    page = tmp_path / "map.html"
+    ran = run("fences", "show", fence_file, "--track", ping_file, "--out", page, *more)
+    assert (ran.code, page.exists()) == (2, False)
+    assert said in ran.err
