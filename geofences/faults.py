@@ -70,12 +70,17 @@ def _polygons(polygons: tuple[tuple[Ring, ...], ...]) -> str | None:
     for ring in chain(*polygons):
         if text := _range(ring) or _steps(ring) or _ring(ring):
             return text
-    built = MultiPolygon([Polygon(outer, holes) for outer, *holes in polygons])
-    if shapely.is_valid(built):
+    drawn = built(polygons)
+    if shapely.is_valid(drawn):
         return None
-    reason, _, place = shapely.is_valid_reason(built).partition("[")
+    reason, _, place = shapely.is_valid_reason(drawn).partition("[")
     remedy = _REMEDIES.get(reason, f"{reason}; draw the boundary anew")
     return f"{remedy} (near longitude, latitude {', '.join(place.rstrip(']').split())})"
+
+
+def built(polygons: tuple[tuple[Ring, ...], ...]) -> MultiPolygon:
+    """Polygons as they were drawn, sound or not. Raises ValueError for rings that are none."""
+    return MultiPolygon([Polygon(outer, holes) for outer, *holes in polygons])
 
 
 def _radius(metres: float) -> str | None:

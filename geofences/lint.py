@@ -12,14 +12,14 @@ from enum import StrEnum
 from itertools import pairwise
 from math import cos, inf, radians
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
-from shapely.geometry import LineString, MultiPolygon, Polygon
+from shapely.geometry import LineString, Polygon
 
 from geofences.boundary import smallest_extent_m, width_m
-from geofences.faults import fault
+from geofences.faults import built, fault
 from geofences.geodesy import geodesic_m, metres_per_degree
 from geofences.model import Circle, Corridor, Fence, FenceKind, Line, Polygonal, Position, Ring, Shape
 from geofences.shapes import area_m2, geometry
@@ -167,18 +167,38 @@ class Finding:
         """As its code has it."""
         return MEANINGS[self.code].severity
 
+    def document(self) -> dict[str, Any]:
+        """What is told of it, as JSON."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "feature": self.feature,
+            "fence": self.fence_id,
+            "place": None if self.place is None else dict(zip(("lon", "lat"), self.place, strict=True)),
+            "what": self.text,
+            "right": self.remedy,
+        }
+
 
 def lint(read: Sequence[Read], region: Region = MEXICO, now: int | None = None) -> list[Finding]:
     """Everything wrong with the features of a file, by feature. `now` (ms since the epoch) is for what is over."""
     found: list[Finding] = []
-    sound: list[tuple[int, Fence]] = []
+    sound: list[_Sound] = []
     for number, one in enumerate(read, start=1):
         found += _refused(number, one, region)
         if one.fence is not None:
-            sound.append((number, one.fence))
-            found += _of_one(number, one.fence, region, now)
+            sound.append(_Sound(number, one.fence, geometry(one.fence.shape)))
+            found += _of_one(*sound[-1], region, now)
     found += _of_several(sound)
     return sorted(found, key=lambda finding: finding.feature)
+
+
+class _Sound(NamedTuple):
+    """A fence that can be used: the number of its feature, and its shape laid out."""
+
+    number: int
+    fence: Fence
+    polygon: Area
 
 
 def fixed(findings: Iterable[Finding]) -> dict[int, Fence]:
@@ -202,7 +222,7 @@ def _refused(number: int, read: Read, region: Region) -> Iterator[Finding]:
         if drawn is not None and (finding := _swapped(number, drawn, region) or _crossing(number, drawn, problem.text)):
             yield finding
             continue
-        code = Code.SHAPE if problem.field in {"geometry", "area", "wkt"} else Code.PROPERTY
+        code = Code.SHAPE if problem.field == "geometry" else Code.PROPERTY
         if problem.field == "id" and "already" in problem.text:
             code = Code.DUPLICATE_ID
         text, _, remedy = problem.text.partition("; ")
@@ -212,13 +232,9 @@ def _refused(number: int, read: Read, region: Region) -> Iterator[Finding]:
 
 def _crossing(number: int, drawn: Fence, text: str) -> Finding | None:
     shape = drawn.shape
-    if not isinstance(shape, Polygonal) or "crosses" not in text:
+    if not isinstance(shape, Polygonal) or "crosses or touches itself" not in text:
         return None
-    try:
-        built = MultiPolygon([Polygon(outer, holes) for outer, *holes in shape.polygons])
-    except ValueError:
-        return None
-    repaired = _polygonal(shapely.make_valid(built, method="structure", keep_collapsed=False))
+    repaired = _polygonal(shapely.make_valid(built(shape.polygons), method="structure", keep_collapsed=False))
     if repaired is None or fault(repaired, drawn.approach_m):
         return None
     # What the crossing cut off is what was drawn twice, or inside out: as drawn the two do not count as area.
@@ -237,11 +253,10 @@ def _crossing(number: int, drawn: Fence, text: str) -> Finding | None:
 # One fence
 
 
-def _of_one(number: int, fence: Fence, region: Region, now: int | None) -> Iterator[Finding]:
+def _of_one(number: int, fence: Fence, polygon: Area, region: Region, now: int | None) -> Iterator[Finding]:
     if swapped := _swapped(number, fence, region):
         yield swapped
         return
-    polygon = geometry(fence.shape)
     west, south, east, north = polygon.bounds
     if east < region.west or west > region.east or north < region.south or south > region.north:
         yield Finding(
@@ -257,8 +272,9 @@ def _of_one(number: int, fence: Fence, region: Region, now: int | None) -> Itera
             Code.NEVER_ACTIVE, number, fence.id, "valid_to has passed", "remove the fence, or give it a later valid_to"
         )
     if isinstance(fence.shape, Polygonal):
-        yield from _spikes(number, fence, fence.shape)
-        yield from _slivers(number, fence, fence.shape)
+        whole_m2 = area_m2(polygon)
+        yield from _spikes(number, fence, fence.shape, whole_m2)
+        yield from _slivers(number, fence, fence.shape, whole_m2)
     yield from _size(number, fence, polygon)
     yield from _vertices(number, fence)
 
@@ -281,8 +297,7 @@ def _is_in(region: Region, lon: float, lat: float) -> bool:
     return region.west <= lon <= region.east and region.south <= lat <= region.north
 
 
-def _spikes(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
-    whole = area_m2(geometry(shape))
+def _spikes(number: int, fence: Fence, shape: Polygonal, whole_m2: float) -> Iterator[Finding]:
     for polygon, rings in enumerate(shape.polygons):
         for place, ring in enumerate(rings):
             corner = _spike(ring)
@@ -293,7 +308,7 @@ def _spikes(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
             fix = replace(fence, shape=_with_ring(shape, polygon, place, (*kept, kept[0]))) if len(kept) > 2 else None
             if fix is not None and fault(fix.shape, fix.approach_m):
                 fix = None
-            share = inf if fix is None else abs(area_m2(geometry(fix.shape)) - whole) / whole
+            share = inf if fix is None else abs(area_m2(geometry(fix.shape)) - whole_m2) / whole_m2
             text = f"the boundary runs out to {lon:g}, {lat:g} and straight back"
             remedy = "drop that corner" + ("" if fix is None else f"; the area changes by {share:.2%}")
             yield Finding(Code.SPIKE, number, fence.id, text, remedy, (lon, lat), fix, share < _LITTLE)
@@ -311,19 +326,18 @@ def _spike(ring: Ring) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def _slivers(number: int, fence: Fence, shape: Polygonal) -> Iterator[Finding]:
-    whole = area_m2(geometry(shape))
+def _slivers(number: int, fence: Fence, shape: Polygonal, whole_m2: float) -> Iterator[Finding]:
     for place, (outer, *holes) in enumerate(shape.polygons):
         part = Polygon(outer)
         if len(shape.polygons) > 1 and width_m(part) < GPS_ERROR_M:
             others = tuple(rings for index, rings in enumerate(shape.polygons) if index != place)
-            yield _sliver(number, fence, "a part", part, Polygonal(others), whole)
+            yield _sliver(number, fence, "a part", part, Polygonal(others), whole_m2)
         for hole in holes:
             gap = Polygon(hole)
             if width_m(gap) < GPS_ERROR_M:
                 kept = (outer, *(ring for ring in holes if ring is not hole))
                 polygons = tuple(kept if index == place else rings for index, rings in enumerate(shape.polygons))
-                yield _sliver(number, fence, "a hole", gap, Polygonal(polygons), whole)
+                yield _sliver(number, fence, "a hole", gap, Polygonal(polygons), whole_m2)
 
 
 def _sliver(number: int, fence: Fence, what: str, sliver: Polygon, without: Polygonal, whole_m2: float) -> Finding:
@@ -376,11 +390,11 @@ def _vertices(number: int, fence: Fence) -> Iterator[Finding]:
 # Several fences
 
 
-def _of_several(sound: list[tuple[int, Fence]]) -> Iterator[Finding]:
-    polygons = np.array([geometry(fence.shape) for _, fence in sound], dtype=object)
+def _of_several(sound: list[_Sound]) -> Iterator[Finding]:
+    polygons = np.array([one.polygon for one in sound], dtype=object)
     tree = shapely.STRtree(polygons)
     for one, other in tree.query(polygons, predicate="intersects").T if len(sound) else ():
-        (number, first), (_, second) = sound[one], sound[other]
+        (number, first, _), (_, second, _) = sound[one], sound[other]
         if one < other and first.kind is second.kind:
             shared = _shared(polygons[one], polygons[other])
             if shared >= _SAME:

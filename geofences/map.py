@@ -39,7 +39,7 @@ class Track:
 def page(title: str, fences: Iterable[Fence], findings: Iterable[Finding] = (), tracks: Iterable[Track] = ()) -> str:
     """The page, to be saved as it is."""
     shown = [_fence(fence) for fence in fences]
-    found = [_finding(finding) for finding in findings]
+    found = [finding.document() for finding in findings]
     driven = [_track(track) for track in tracks]
     parts = ((len(shown), "fence", "fences"), (len(found), "finding", "findings"), (len(driven), "track", "tracks"))
     data = {
@@ -78,18 +78,6 @@ def _polygons(area: Area) -> list[Any]:
 
 def _positions(ring: Any) -> Any:
     return np.round(shapely.get_coordinates(ring), _DECIMALS).tolist()
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "feature": finding.feature,
-        "fence": finding.fence_id,
-        "place": finding.place,
-        "what": finding.text,
-        "right": finding.remedy,
-    }
 
 
 def _track(track: Track) -> dict[str, Any]:

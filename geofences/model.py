@@ -117,7 +117,8 @@ class Fence:
     """A place with a meaning. Left out, `severity`, `detect` and `risk` follow the kind and `name` is the id.
 
     `risk` (1 to 5) only belongs to a high_risk_corridor, `usual_crossing_s` to a known_dead_zone. `applies_to`
-    holds vehicle tags; empty means every vehicle. `tags` are words to group fences by. A `dwell_s` given without `detect` asks for dwell as well.
+    holds vehicle tags; empty means every vehicle. `tags` are words to group fences by. A `dwell_s` given without
+    `detect` asks for dwell as well.
     """
 
     id: str

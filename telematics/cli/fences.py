@@ -158,14 +158,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
 def _told(finding: Finding) -> dict[str, Any]:
     from geofences.formats.features import drawn_as
 
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "feature": finding.feature,
-        "fence": finding.fence_id,
-        "place": None if finding.place is None else dict(zip(("lon", "lat"), finding.place, strict=True)),
-        "what": finding.text,
-        "right": finding.remedy,
+    return finding.document() | {
         "repaired": None if finding.fix is None else drawn_as(finding.fix.shape)[0],
         "is_safe": finding.is_safe,
     }

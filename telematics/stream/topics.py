@@ -143,6 +143,11 @@ async def _metadata(client: AIOKafkaAdminClient, kafka: KafkaSettings, names: li
     return described
 
 
+def _counts(described: Iterable[Any]) -> dict[str, int]:
+    """The partitions of those topics that exist."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == _NO_ERROR}
+
+
 async def delete(settings: Settings) -> None:
     """Delete the topics and all that is in them, those that exist. Raises BrokerError when the broker is away."""
     try:
@@ -170,7 +175,8 @@ async def describe(
 ) -> dict[str, Described]:
     """Partitions and configuration of those of the named topics that exist. Raises BrokerError.
 
-    To see a configuration takes a permission of its own: that of the `needed` ones must be there, all if None.
+    To see a configuration takes a permission of its own: that of the `needed` ones must be there, all if None. Where
+    none is needed none is asked for.
     """
     try:
         async with _admin(kafka) as client:
@@ -182,12 +188,9 @@ async def describe(
 async def _describe(
     client: AIOKafkaAdminClient, kafka: KafkaSettings, names: list[str], needed: Collection[str] | None
 ) -> dict[str, Described]:
-    counts = {
-        topic["topic"]: len(topic["partitions"])
-        for topic in await _metadata(client, kafka, names)
-        if topic["error_code"] == _NO_ERROR
-    }
-    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in counts])
+    counts = _counts(await _metadata(client, kafka, names))
+    asked = counts if needed is None or needed else ()
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in asked])
     configs: dict[str, dict[str, str]] = {}
     for answer in answers:
         for code, _message, _kind, name, entries in answer.resources:  # type: ignore[attr-defined]
@@ -238,11 +241,7 @@ async def ailing(settings: Settings, names: Iterable[str]) -> list[Finding]:
         for name, numbers in unled.items()
         if numbers
     ]
-    found = {
-        topic["topic"]: Described(len(topic["partitions"]), {})
-        for topic in described
-        if topic["error_code"] == _NO_ERROR
-    }
+    found = {name: Described(count, {}) for name, count in _counts(described).items()}
     return missing + headless + _narrow(settings.topics, found)
 
 
