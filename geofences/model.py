@@ -156,6 +156,19 @@ class Fence:
             object.__setattr__(self, name, value)
 
     @property
+    def is_always(self) -> bool:
+        """Whether it never sleeps."""
+        return self.valid_from is None and self.valid_to is None
+
+    def period(self, at: int) -> tuple[bool, int | None]:
+        """Whether it is awake at an instant, and until when; ms since the epoch, None for ever."""
+        if self.valid_from is not None and at < self.valid_from:
+            return False, self.valid_from
+        if self.valid_to is not None and at >= self.valid_to:
+            return False, None
+        return True, self.valid_to
+
+    @property
     def is_place(self) -> bool:
         """Whether a truck may be expected to stand here: depots, customers, tolls and their like."""
         return KIND_DEFAULTS[self.kind].is_place

@@ -7,7 +7,10 @@
    after the first by the device's clock, confirms it. Silence proves nothing, so leaving has no timer. An uncertain
    fix neither confirms nor cancels, a fix inside cancels.
 3. What a fix says is settled before the table is asked (`observe`): the table knows no metres and no seconds.
-4. A pair that is not in the table cannot happen; `advance` raises `IllegalTransitionError` and, being pure, has
+4. A fence that is asleep, or was not there, has nobody inside. When it wakes, the last good fix of a vehicle counts as
+   one inside and begins an entry; when it falls asleep, changes or goes, a visit is over without the vehicle having left.
+5. A vehicle that passed between two fixes has entered and left. One that was leaving has been inside again.
+6. A pair that is not in the table cannot happen; `advance` raises `IllegalTransitionError` and, being pure, has
    changed nothing.
 
 `membership_table()` writes the table as Markdown for the documentation.
@@ -41,6 +44,15 @@ class Event(StrEnum):
     CLEARLY_OUTSIDE_DUE = "clearly_outside_due"
     NO_FIX = "no_fix"
     TIMER = "timer"
+    CROSSED = "crossed"
+    """Two fixes outside, and the fence between them."""
+    WINDOW_OPENS = "window_opens"
+    """The fence is there from now on, by its schedule, in a new set or for a new trip, and the last fix is in it."""
+    WINDOW_CLOSES = "window_closes"
+    FENCE_CHANGED = "fence_changed"
+    FENCE_REMOVED = "fence_removed"
+    NO_LONGER_APPLIES = "no_longer_applies"
+    """The vehicle's new trip has none of the fence's tags."""
 
 
 class Action(StrEnum):
@@ -52,12 +64,25 @@ class Action(StrEnum):
     RAISE_ENTER = "raise_enter"
     START_EXIT = "start_exit"
     CANCEL_EXIT = "cancel_exit"
+    RESTART_EXIT = "restart_exit"
     RAISE_EXIT = "raise_exit"
+    RAISE_PASSAGE = "raise_passage"
+    END_VISIT = "end_visit"
 
 
 class IllegalTransitionError(RuntimeError):
     """A pair of state and event that the table does not have: a fault of the caller, never of the data."""
 
+
+ENDINGS: Mapping[Event, str] = MappingProxyType(
+    {
+        Event.WINDOW_CLOSES: "window closed",
+        Event.FENCE_CHANGED: "fence changed",
+        Event.FENCE_REMOVED: "fence removed",
+        Event.NO_LONGER_APPLIES: "no longer applies",
+    }
+)
+"""What ends a visit though nobody left, and how alerts say so."""
 
 _OUTSIDE, _ENTERING, _INSIDE, _LEAVING = State
 _CELLS = {
@@ -67,6 +92,8 @@ _CELLS = {
     (_OUTSIDE, Event.CLEARLY_OUTSIDE): (_OUTSIDE, Action.STAY),
     (_OUTSIDE, Event.CLEARLY_OUTSIDE_DUE): (_OUTSIDE, Action.STAY),
     (_OUTSIDE, Event.NO_FIX): (_OUTSIDE, Action.STAY),
+    (_OUTSIDE, Event.CROSSED): (_OUTSIDE, Action.RAISE_PASSAGE),
+    (_OUTSIDE, Event.WINDOW_OPENS): (_ENTERING, Action.START_ENTER_TIMER),
     (_ENTERING, Event.INSIDE): (_ENTERING, Action.STAY),
     (_ENTERING, Event.INSIDE_DUE): (_INSIDE, Action.RAISE_ENTER),
     (_ENTERING, Event.AMBIGUOUS): (_ENTERING, Action.STAY),
@@ -86,7 +113,15 @@ _CELLS = {
     (_LEAVING, Event.CLEARLY_OUTSIDE): (_LEAVING, Action.STAY),
     (_LEAVING, Event.CLEARLY_OUTSIDE_DUE): (_OUTSIDE, Action.RAISE_EXIT),
     (_LEAVING, Event.NO_FIX): (_LEAVING, Action.STAY),
+    (_LEAVING, Event.CROSSED): (_LEAVING, Action.RESTART_EXIT),
 }
+for _ending in ENDINGS:
+    _CELLS |= {
+        (_OUTSIDE, _ending): (_OUTSIDE, Action.STAY),
+        (_ENTERING, _ending): (_OUTSIDE, Action.CANCEL_ENTER),
+        (_INSIDE, _ending): (_OUTSIDE, Action.END_VISIT),
+        (_LEAVING, _ending): (_OUTSIDE, Action.END_VISIT),
+    }
 TABLE: Mapping[tuple[State, Event], tuple[State, Action]] = MappingProxyType(_CELLS)
 
 

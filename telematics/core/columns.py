@@ -104,6 +104,11 @@ class Columns:
         self._touched[state.slot] = state
         self._changed.add(state.slot)
 
+    def renew_later(self, state: VehicleState) -> None:
+        """What follows from a state, and is no part of it, is to be written anew."""
+        self.settle(state)
+        self._touched[state.slot] = state
+
     def forget(self, state: VehicleState) -> None:
         """Its vehicle is known no more, and another may have its slot."""
         self.settle(state)

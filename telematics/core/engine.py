@@ -17,7 +17,8 @@ The laws it keeps (each has property tests in tests/property/core):
 
 The order of work, for each input:
 
- a. time      the clock moves to the input's arrival; trips and deadlines due until then take effect, in order
+ a. time      the clock moves to the input's arrival; sets of fences, trips and deadlines due until then take effect, in
+              order
  b. device    who reports; is the ping new, late, a duplicate; how often does the device report
  c. events    which device events are not known yet
  d. position  is it good, no fix, a jump; where does the vehicle stand and since when
@@ -32,16 +33,19 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geofences.geodesy import distance_m
+from geofences.transitions import Event
 from telematics.core import visits
 from telematics.core.columns import Columns
 from telematics.core.effects import Effects, Outcome, Quarantine
 from telematics.core.facts import Facts, Scope, Tracer, VisitChange
+from telematics.core.fencesets import FenceSets
 from telematics.core.fleet import Fleet
 from telematics.core.inputs import Inputs, prepare
 from telematics.core.late import place_late
@@ -53,13 +57,17 @@ from telematics.core.rules.base import Trigger
 from telematics.core.screen import Screen
 from telematics.core.snapshot import Known, Saved, parse_vehicle, restore_vehicle, snapshot_vehicle
 from telematics.core.state import DeviceState, FixPoint, Key, VehicleState
-from telematics.core.surroundings import Hits, Surroundings
+from telematics.core.surroundings import Hits, Surroundings, tags_of
 from telematics.core.timers import Timers
 from telematics.core.trips import Trips
 from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from geofences.crossing import Crossing
     from geofences.index import FenceIndex
+    from geofences.model import Fence
     from telematics.core.fleet import Floats
     from telematics.core.params import RuleSet
 
@@ -67,6 +75,7 @@ if TYPE_CHECKING:
 _FORGET: Key = ("", "")
 REBUILD_WINDOW_MS = 6 * 3_600_000  # how far a rebuild without snapshots looks back, unless set otherwise
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
+CROSSING_GAP_MS = 600_000  # what lies between two fixes further apart was not crossed for certain
 
 
 class MonitorEngine:
@@ -92,6 +101,9 @@ class MonitorEngine:
         self._vehicles = self._fleet.by_id
         self._rings = self._fleet.rings
         self._trips = Trips()
+        self._sets = FenceSets()
+        # Vehicles that were saved at a later clock than the one this engine began at, and when that was.
+        self._saved_at: dict[str, int] = {}
         self._quality = rules.quality
         self._forgotten_ms = round(rules.quality.forgotten_s * 1000)
         self._future_ms = round(rules.quality.future_clock_s * 1000)
@@ -99,14 +111,14 @@ class MonitorEngine:
         self._timers = Timers(self._fleet, self._true_due)
         self._scope = Scope(
             fences=fences,
-            number_of={fence.id: number for number, fence in enumerate(fences.fences)},
+            number_of=_numbers(fences),
             motion=rules.motion,
             quality=rules.quality,
             rules_version=rules.version,
             timers=self._timers,
             effects=Effects(),
         )
-        self._surroundings = Surroundings(fences, self._scope.number_of)
+        self._surroundings = Surroundings(self._scope)
         self._rules = Rulebook(rules)
         self._columns = Columns(self._scope, self._fleet, self._rules, self._surroundings.key)
         self._screen = Screen(self._scope, self._rules, self._columns, self._surroundings)
@@ -118,14 +130,25 @@ class MonitorEngine:
         effects = self._scope.effects = Effects()
         if not len(batch):
             return effects
-        inputs = prepare(batch, self.clock, self._surroundings)
         if self.truncated_until is None:
-            self.truncated_until = inputs.ats[0] + self._anew_ms
-        stretch = self._screen.stretch()
-        for start in range(0, len(batch), stretch):
-            self._walk(inputs, range(start, min(start + stretch, len(batch))))
+            self.truncated_until = max(batch.arrivals[0], self.clock) + self._anew_ms
+        for part in self._between_sets(batch):
+            inputs = prepare(part, self.clock, self._surroundings)
+            stretch = self._screen.stretch()
+            for start in range(0, len(part), stretch):
+                self._walk(inputs, range(start, min(start + stretch, len(part))))
         effects.changed = self._columns.changed()
         return effects
+
+    def _between_sets(self, batch: Batch) -> Iterator[Batch]:
+        """The batch in parts, and between two of them the fences change."""
+        while self._sets.next_at <= max(batch.arrivals):
+            arrived = next(i for i, arrival in enumerate(batch.arrivals) if arrival >= self._sets.next_at)
+            if arrived:
+                yield batch[:arrived]
+            batch = batch[arrived:]
+            self._change_fences(revealed=batch.arrivals[0])
+        yield batch
 
     def _walk(self, inputs: Inputs, stretch: range) -> None:
         """Apply a stretch of inputs; those that the screen passes are done with before the first of the others."""
@@ -139,7 +162,7 @@ class MonitorEngine:
                 accepted += 1
                 continue
             at, ping = ats[i], inputs.pings[i]
-            self._advance(ats, since, i)
+            self._advance(at, ats, since, i)
             self.clock, since = at, i + 1
             outcome = Outcome.TICK if ping is None else self._apply(ping, inputs.located[i], at)
             if outcome is Outcome.ACCEPTED:
@@ -147,7 +170,7 @@ class MonitorEngine:
             else:
                 counts[outcome] += 1
         if since < stretch.stop:
-            self._advance(ats, since, stretch.stop - 1)
+            self._advance(horizon, ats, since, stretch.stop - 1)
             self.clock = horizon
         if accepted:
             counts[Outcome.ACCEPTED] += accepted
@@ -159,10 +182,24 @@ class MonitorEngine:
         """
         if trip.effective_at is None or trip.effective_at <= self.clock:
             self._trips.take(trip)
-            self._set_trip(trip)
+            self._set_trip(trip, self.clock)
             return True
         self._trips.put(trip, trip.effective_at)
         return False
+
+    def put_fences(self, fences: FenceIndex, effective_at: int | None = None) -> int:
+        """Let a set of fences take effect before the first input with arrival >= `effective_at`, and say when that is.
+
+        One whose time has passed, or that names none, takes effect before the first input that arrives after the clock.
+        """
+        at = self.clock + 1 if effective_at is None else max(effective_at, self.clock + 1)
+        self._sets.put(fences, at)
+        return at
+
+    @property
+    def fences(self) -> FenceIndex:
+        """Those in force."""
+        return self._scope.fences
 
     def trace(self, tracer: Tracer) -> None:
         """Tell of every rule's verdict from now on; for `telematics explain`."""
@@ -190,15 +227,20 @@ class MonitorEngine:
             "vehicles": {one.vehicle_id: one.state for one in saved},
         }
 
-    def restore(self, snapshot: Mapping[str, Any], trips: Iterable[Trip] = ()) -> None:
-        """Take up what `snapshot` knew, on an engine that has seen nothing yet, with the trips then in force."""
+    def restore(
+        self,
+        snapshot: Mapping[str, Any],
+        trips: Iterable[Trip] = (),
+        fences: Iterable[tuple[FenceIndex, int]] = (),
+    ) -> None:
+        """Take up what `snapshot` knew, on an engine that has seen nothing yet; trips and fences as in `resume`."""
         clock = snapshot["clock"]
         known = [
             Known(*restore_vehicle(vehicle_id, parse_vehicle(plain)), clock)
             for vehicle_id, plain in snapshot["vehicles"].items()
         ]
         self.truncated_until = snapshot["truncated_until"]
-        self.resume(clock, known, trips)
+        self.resume(clock, known, trips, fences=fences)
 
     def save(self, slot: int) -> Saved:
         """All that is to be kept of one vehicle, by its number; later steps do not change it."""
@@ -216,16 +258,29 @@ class MonitorEngine:
         slots = self._fleet.slots
         return [slots[vehicle_id] for vehicle_id in vehicle_ids if vehicle_id in slots]
 
-    def resume(self, clock: int, known: Sequence[Known], trips: Iterable[Trip] = (), lost: Iterable[str] = ()) -> None:
+    def resume(
+        self,
+        clock: int,
+        known: Sequence[Known],
+        trips: Iterable[Trip] = (),
+        lost: Iterable[str] = (),
+        fences: Iterable[tuple[FenceIndex, int]] = (),
+    ) -> None:
         """Go on from `clock`, on an engine that has seen nothing yet.
 
         Each vehicle is as it was when it was saved, be that after `clock`; then the inputs up to there are not to be
-        shown again. Of the trips, in the order they came, those that were in force then are, the others come. `lost`
-        are vehicles that were known and are not: what they are found in began who knows when.
+        shown again. Of the trips, and of the sets of fences with the instants from which they hold, in the order they
+        came, those that were in force then are, the others come. `lost` are vehicles that were known and are not: what
+        they are found in began who knows when.
         """
         self.clock = clock
         self._lost = frozenset(lost)
+        for index, effective_at in fences:
+            self._sets.put(index, effective_at)
+        while self._sets.next_at <= clock:
+            self._use(self._sets.pop())
         saved_at = {one.state.vehicle_id: one.clock for one in known}
+        self._saved_at = {vehicle_id: at for vehicle_id, at in saved_at.items() if at > clock}
         for trip in itertools.chain((trip for one in known for trip in one.trips), trips):
             known_at = saved_at.get(trip.vehicle_id, clock)
             if trip.effective_at is None or trip.effective_at <= known_at:
@@ -234,38 +289,30 @@ class MonitorEngine:
                 self._trips.put(trip, trip.effective_at)
         for one in known:
             self._take_up(one.state, one.ring)
-        placed = [(state, state.fix) for state in self._vehicles.values() if state.fix is not None]
-        located = self._surroundings.locate(
-            np.array([fix.lon for _, fix in placed]), np.array([fix.lat for _, fix in placed])
-        )
-        for i, (state, fix) in enumerate(placed):
-            hits = located[i]
-            self._look_around(state, hits, fix)
-            # Else the next fix of each could not be plain.
-            self._surroundings.settle(state, hits, self._surroundings.followed(hits))
-        self._columns.changed()  # known as it is
+        self._find_all()
 
     def _take_up(self, state: VehicleState, ring: Floats) -> None:
-        state.visits = {known: visit for known, visit in state.visits.items() if known in self._scope.number_of}
+        if self._is_met(state):
+            # Of fences that went while nobody looked.
+            for gone in [known for known in state.visits if known not in self._scope.number_of]:
+                del state.visits[gone]
+                state.deadlines.pop((visits.TIMER, gone), None)
         state.trip = self._trips.in_force.get(state.vehicle_id)
         self._fleet.add(state, ring)
-        self._columns.touch(state)
         for key, due in list(state.deadlines.items()):
-            if key[0] != visits.TIMER or key[1] in state.visits:
-                self._timers.arm(state, key, due)
-            else:
-                del state.deadlines[key]
+            self._timers.arm(state, key, due)
         self._timers.arm(state, _FORGET, self._forgotten_at(state))
 
     # -- a. time ---------------------------------------------------------------------------------------------------
 
-    def _advance(self, ats: list[int], since: int, until: int) -> None:
-        """Let everything take effect that is due when input `until` comes; an input from `since` on is what shows it."""
-        timers, trips, at = self._timers, self._trips, ats[until]
+    def _advance(self, at: int, ats: list[int], since: int, until: int) -> None:
+        """Let everything take effect that is due until `at`; one of the inputs from `since` to `until` is what shows it."""
+        timers, trips = self._timers, self._trips
         while timers.may_be_due(at) or trips.next_at <= at:
             due = timers.next_due()
             if trips.next_at <= at and (due is None or trips.next_at <= due):
-                self._set_trip(trips.pop())
+                due_at = max(self.clock, int(trips.next_at))
+                self._set_trip(trips.pop(), due_at)
             elif due is not None and due <= at:
                 since = bisect_left(ats, due, since, until)
                 self._fire(ats[since])
@@ -281,6 +328,9 @@ class MonitorEngine:
         if rule_id == visits.TIMER:
             changes = visits.at_timer(self._scope, state, subject)
             self._rules.ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
+            return
+        if (rule_id, subject) == visits.CHANGE:
+            self._look_out(state, due, revealed, ts)
             return
         rule = self._rules.by_id.get(rule_id)
         if rule is not None:
@@ -312,27 +362,84 @@ class MonitorEngine:
         self._fleet.remove(state)
         self._scope.effects.forgotten.append(state.vehicle_id)
 
-    def _set_trip(self, trip: Trip) -> None:
+    def _set_trip(self, trip: Trip, at: int) -> None:
         state = self._vehicles.get(trip.vehicle_id)
         if state is None:
             return
         self._columns.touch(state)
+        tags = tags_of(state)
         state.trip = trip
-        if state.fix is not None:
-            self._look_again(state, state.fix)
+        if tags_of(state) != tags:
+            # Other fences are there for it now.
+            self._find(state, self._hits_of(state), at)
+            self._timers.arm(state, visits.CHANGE, at)
+        self._silence_anew(state, at)
+
+    def _silence_anew(self, state: VehicleState, at: int) -> None:
+        """It may stand elsewhere now, and a silence that runs last less long: as if it had been so from the start."""
         for rule_id, silence in self._rules.silences.items():
-            # It may stand elsewhere now, and a silence that runs last less long: as if it had been so from the start.
             key = (rule_id, "")
             if key in state.deadlines and key not in state.episodes:
-                self._timers.arm(state, key, max(self.clock, silence.due(self._scope, state)))
+                self._timers.arm(state, key, max(at, silence.due(self._scope, state)))
 
-    def _look_again(self, state: VehicleState, fix: FixPoint) -> None:
-        hits = self._surroundings.locate(np.array([fix.lon]), np.array([fix.lat]))[0]
-        self._look_around(state, hits, fix)
+    def _look_out(self, state: VehicleState, due: int, revealed: int, ts: int) -> None:
+        """A fence that the vehicle is in or visits has perhaps woken up, fallen asleep, or is there for it at last."""
+        hits = self._hits_of(state)
+        since = due if state.fix is None else max(due, state.fix.ts)
+        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, since))
+        changes = visits.at_change(self._scope, state, inside, tags_of(state), since, due)
+        before = state.risk, state.corridor, state.dead_zone
+        self._find(state, hits, due)
+        self._watch_fences(state, hits, since, due)
+        if (state.risk, state.corridor, state.dead_zone) != before:
+            self._silence_anew(state, due)
+        if changes:
+            self._rules.ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
 
-    def _look_around(self, state: VehicleState, hits: Hits, fix: FixPoint) -> None:
-        """Where the vehicle stands, for the trip it is on now: a restored engine must see what this one sees."""
-        self._surroundings.look_around(state, self._surroundings.applicable(state, hits, fix.ts))
+    def _watch_fences(self, state: VehicleState, hits: Hits, ts: int, at: int) -> None:
+        """Have a look when the next of the fences that it is in or visits wakes up or falls asleep after `ts`."""
+        change = self._surroundings.next_change(state, hits, ts)
+        if change is None:
+            state.deadlines.pop(visits.CHANGE, None)
+        elif state.deadlines.get(visits.CHANGE) != max(change, at):
+            self._timers.arm(state, visits.CHANGE, max(change, at))
+
+    def _hits_of(self, state: VehicleState) -> Hits:
+        """Of the last good fix."""
+        fix = state.fix
+        return () if fix is None else self._surroundings.locate(np.array([fix.lon]), np.array([fix.lat]))[0]
+
+    def _find(self, state: VehicleState, hits: Hits, at: int) -> None:
+        """Where the vehicle stands, for the trip it is on and the hour it is: a restored engine must see what this one sees."""
+        if state.fix is None:
+            return
+        ts = max(state.fix.ts, at)
+        applicable = self._surroundings.applicable(state, hits, ts)
+        self._surroundings.look_around(state, applicable)
+        self._settle(state, hits, self._surroundings.followed(applicable), ts)
+
+    def _settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int], ts: int) -> None:
+        change = self._surroundings.next_change(state, hits, ts)
+        self._surroundings.settle(state, hits, inside, inf if change is None else change)
+
+    def _find_all(self) -> list[tuple[VehicleState, Hits]]:
+        """Where every vehicle stands, of those whose states are of the fences in force, and what is there."""
+        for state in self._vehicles.values():
+            self._columns.renew_later(state)
+        placed = [(state, state.fix) for state in self._vehicles.values() if state.fix and self._is_met(state)]
+        located = self._surroundings.locate(
+            np.array([fix.lon for _, fix in placed]), np.array([fix.lat for _, fix in placed])
+        )
+        found = [(state, located[i]) for i, (state, _) in enumerate(placed)]
+        for state, hits in found:
+            at = self._saved_at.get(state.vehicle_id, self.clock)
+            # One that is due has not been looked at: it was told of by a fix, after which the vehicle was found as of then.
+            self._find(state, hits, 0 if state.deadlines.get(visits.CHANGE, inf) <= at else at)
+        return found
+
+    def _is_met(self, state: VehicleState) -> bool:
+        """Whether it was saved while the fences that are in force now were, or before; else it waits for those to come."""
+        return self._saved_at.get(state.vehicle_id, -1) < self._sets.next_at
 
     # -- b. device -------------------------------------------------------------------------------------------------
 
@@ -482,8 +589,9 @@ class MonitorEngine:
         stopped_s = stay(state, before, fix, step_m, self._motion, self._rings)
         if stopped_s:
             triggers |= Trigger.STANDING
-        settled = hits == state.settled_in and fix.ts < state.settled_until
-        changes = () if settled else self._place(state, hits, fix, at)
+        crossed = () if before is None else self._crossed(state, before, fix, step_m)
+        settled = hits == state.settled_in and fix.ts < state.settled_until and not crossed
+        changes = () if settled else self._place(state, hits, fix, at, before, crossed)
         if changes:
             triggers |= Trigger.VISITS
         self._rules.ask(
@@ -493,10 +601,114 @@ class MonitorEngine:
 
     # -- e. place --------------------------------------------------------------------------------------------------
 
-    def _place(self, state: VehicleState, hits: Hits, fix: FixPoint, at: int) -> tuple[VisitChange, ...]:
+    def _place(
+        self,
+        state: VehicleState,
+        hits: Hits,
+        fix: FixPoint,
+        at: int,
+        before: FixPoint | None,
+        crossed: Sequence[Crossing],
+    ) -> tuple[VisitChange, ...]:
         applicable = self._surroundings.applicable(state, hits, fix.ts)
         self._surroundings.look_around(state, applicable)
         inside = self._surroundings.followed(applicable)
-        changes = visits.at_fix(self._scope, state, fix, inside, at) if inside or state.visits else ()
-        self._surroundings.settle(state, hits, inside)
+        changes: tuple[VisitChange, ...] = ()
+        if inside or state.visits or crossed:
+            changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, crossed, before)
+        self._watch_fences(state, hits, fix.ts, at)
+        self._settle(state, hits, inside, fix.ts)
         return changes
+
+    def _crossed(self, state: VehicleState, before: FixPoint, fix: FixPoint, step_m: float) -> list[Crossing]:
+        """The fences between two fixes, if there is no doubt that they were: the way through is longer than the fixes err."""
+        gap_ms = fix.ts - before.ts
+        if gap_ms > CROSSING_GAP_MS or step_m * 3600.0 > self._quality.jump_kmh * gap_ms:
+            return []
+        tags, fences = tags_of(state), self._scope.fences.fences
+        return [
+            one
+            for one in self._surroundings.crossed(before, fix)
+            if one.inside * step_m > max(before.accuracy_m, fix.accuracy_m)
+            and visits.applies(fences[one.fence], tags, before.ts + round(one.first * gap_ms))
+        ]
+
+    # -- other fences ----------------------------------------------------------------------------------------------
+
+    def _change_fences(self, revealed: int) -> None:
+        """Let the next set of fences take effect.
+
+        Visits to fences that are not as they were end, and what is open on fences that are gone. A vehicle whose last
+        fix is in a fence that was not there has entered it, as if its window had opened.
+        """
+        at = int(self._sets.next_at)
+        self._timers.look_ahead(at - 1)
+        self._advance(at - 1, [revealed], 0, 0)
+        self.clock = at
+        met = [state for _, state in sorted(self._vehicles.items()) if self._is_met(state)]
+        former, fences = self._scope.fences, self._sets.pop()
+        as_it_was = {fence.id: fence for fence in former.fences}
+        is_now = {fence.id: fence for fence in fences.fences}
+        endings = {
+            fence_id: (Event.FENCE_CHANGED if fence_id in is_now else Event.FENCE_REMOVED, at)
+            for fence_id, fence in as_it_was.items()
+            if is_now.get(fence_id) != fence
+        }
+        for state in met:
+            self._end_visits(state, {known: endings[known] for known in state.visits if known in endings}, at, revealed)
+        stood = [_context(state, former) for state in met]
+        self._use(fences)
+        found = self._find_all()
+        for state, context in zip(met, stood, strict=True):
+            self._end_removed(state, is_now.keys(), at, revealed)
+            if _context(state, fences) != context:
+                self._columns.touch(state)
+                self._silence_anew(state, at)
+        for state, hits in found:
+            if self._surroundings.is_to_be_watched(state, hits, at) and at > self._saved_at.get(state.vehicle_id, 0):
+                self._columns.touch(state)
+                self._timers.arm(state, visits.CHANGE, at)
+
+    def _use(self, fences: FenceIndex) -> None:
+        self._scope.fences, self._scope.number_of = fences, _numbers(fences)
+        self._surroundings.renew()
+
+    def _end_visits(
+        self, state: VehicleState, endings: Mapping[str, tuple[Event, int]], at: int, revealed: int
+    ) -> None:
+        if not endings:
+            return
+        self._columns.touch(state)
+        changes = tuple(visits.end(self._scope, state, endings))
+        if not changes:
+            return
+        ts = state.device.last_ts + max(0, at - state.device.heard_at)
+        self._rules.ask(Facts(self._scope, state, at, revealed, ts, triggers=Trigger.VISITS, visits=changes))
+
+    def _end_removed(self, state: VehicleState, there: AbstractSet[str], at: int, revealed: int) -> None:
+        """Clear what is open on fences that are not there any more, and forget what was remembered of them."""
+        known = {*state.episodes, *state.memory, *state.deadlines}
+        gone = sorted(
+            (rule_id, subject)
+            for rule_id, subject in known
+            if subject not in there and self._rules.is_of_fences(rule_id)
+        )
+        if not gone:
+            return
+        self._columns.touch(state)
+        facts = Facts(self._scope, state, at, revealed, at)
+        for rule_id, subject in gone:
+            rule = self._rules.by_id[rule_id]
+            facts.clear(rule, subject, event_time=at, reason="fence removed")
+            facts.forget(rule, subject)
+            facts.disarm(rule, subject)
+
+
+def _numbers(fences: FenceIndex) -> dict[str, int]:
+    return {fence.id: number for number, fence in enumerate(fences.fences)}
+
+
+def _context(state: VehicleState, fences: FenceIndex) -> tuple[Fence | None, ...]:
+    """The corridor and the dead zone a vehicle is in."""
+    numbers = (state.corridor, state.dead_zone)
+    return tuple(None if number is None else fences.fences[number] for number in numbers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from geofences.transitions import State
+from geofences.transitions import ENDINGS, Event, State
 from telematics.core.effects import Effects, Outcome
 from telematics.core.lifecycle import EpisodeState, Move, advance
 from telematics.core.rules.base import Rule, Verdict
@@ -33,7 +33,7 @@ class VisitChange(NamedTuple):
     """A fence entered or left.
 
     `ts` is when that became true (event time), `since` when the visit began and `since_at` its arrival, `left_since`
-    the first fix outside (-1 on entering), `known` whether the visit's true beginning was seen.
+    the first fix outside (-1 on entering), `known` whether the visit's true beginning was seen, `by` what changed it.
     """
 
     fence: int
@@ -43,6 +43,12 @@ class VisitChange(NamedTuple):
     since_at: int
     left_since: int
     known: bool
+    by: Event
+
+    @property
+    def reason(self) -> str:
+        """Why a visit is over, for whoever clears an alert by it."""
+        return ENDINGS.get(self.by, "left")
 
 
 @dataclass(slots=True)
@@ -153,12 +159,7 @@ class Facts:
         scope = self.scope
         kept = (State.INSIDE, State.LEAVING) if self.stopped_s else (State.INSIDE,)
         visited = [scope.number_of[fence_id] for fence_id, visit in self.state.visits.items() if visit.state in kept]
-        return tuple(number for number in visited if scope.fences.fences[number].is_place and self._is_lasting(number))
-
-    def _is_lasting(self, number: int) -> bool:
-        """Whether a fence is there for everybody, always: only then an unfinished visit tells that it still counts."""
-        fence = self.scope.fences.fences[number]
-        return not fence.applies_to and fence.valid_from is None and fence.valid_to is None
+        return tuple(number for number in visited if scope.fences.fences[number].is_place)
 
     def place_of(self, kinds: AbstractSet[FenceKind]) -> int | None:
         """The number of a place of one of these kinds that the vehicle is at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from telematics.core.rules import RULES
-from telematics.core.rules.base import PlainFixRule, Rule, SilenceRule, Trigger
+from telematics.core.rules.base import PlainFixRule, Rule, SilenceRule, Subject, Trigger
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
@@ -27,7 +27,12 @@ class Rulebook:
             for rule in self.by_id.values()
             if rule.triggers & Trigger.PLAIN or hasattr(rule, "watches")
         ]
+        self._of_fences = frozenset(rule.id for rule in self.by_id.values() if rule.subject is Subject.FENCE)
         self._asked: dict[tuple[int, frozenset[str]], tuple[Rule, ...]] = {}
+
+    def is_of_fences(self, rule_id: str) -> bool:
+        """Whether the subjects of a rule in force are fences."""
+        return rule_id in self._of_fences
 
     def ask(self, facts: Facts) -> None:
         """Show the facts to each rule that they can concern."""

@@ -195,6 +195,10 @@ class Screen:
                 | (step_m * 3600.0 < quality.jump_kmh * (ts - before_ts) * (1 - _CLEARLY))
             )
         )
+        whole = np.flatnonzero(good)
+        crosses = self._surroundings.may_cross(before_lon[whole], before_lat[whole], lon[whole], lat[whole])
+        if crosses is not None:
+            good[whole[crosses]] = False
         anchor_ts, anchor_lon, anchor_lat = np.where(motion == MOVES, (ts, lon, lat), anchor)
         plain = PlainFixes(
             at=at,

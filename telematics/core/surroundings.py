@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from geofences.crossing import Crossings
 from geofences.model import FenceKind
 from geofences.transitions import State
 from telematics.core import visits
 from telematics.memo import Memo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
-    from geofences.index import FenceIndex
-    from telematics.core.state import VehicleState
+    from geofences.crossing import Crossing
+    from telematics.core.facts import Scope
+    from telematics.core.state import FixPoint, VehicleState
+
+    Floats = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
 
 Hits = tuple[int, ...]
 """The fences a point is in or near, as codes: twice the fence's number, plus 1 where the point is inside."""
@@ -59,17 +62,21 @@ class Located:
 class Surroundings:
     """The fences, as the engine asks for them: for a batch of pings at once, then fix by fix."""
 
-    def __init__(self, fences: FenceIndex, number_of: Mapping[str, int]) -> None:
-        self._index = fences
-        self._number_of = number_of
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.renew()
+
+    def renew(self) -> None:
+        """The scope has other fences now: nothing that was said of the former holds."""
+        self._index = self._scope.fences
+        self._number_of = self._scope.number_of
         self._keys: dict[Hits, float] = {}
         self._spots: Memo[Hits, Spot] = Memo(self._spot, _KEYS)
-        self._tracked = visits.tracked(fences.fences)
-        # Fences that are not there for everybody, always: what one fix stood in says nothing of the next.
+        self._tracked = visits.tracked(self._index.fences)
+        self._crossings = Crossings(self._index.fences)
+        # Fences that are not there for everybody, always.
         self._conditional = frozenset(
-            number
-            for number, fence in enumerate(fences.fences)
-            if fence.applies_to or fence.valid_from is not None or fence.valid_to is not None
+            number for number, fence in enumerate(self._index.fences) if fence.applies_to or not fence.is_always
         )
 
     def locate(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Located:
@@ -99,33 +106,48 @@ class Surroundings:
         return found
 
     def applicable(self, state: VehicleState, hits: Hits, ts: int) -> Hits:
-        """The hits of fences that are there for this vehicle (`applies_to`) at this time (`valid_from`, `valid_to`)."""
+        """The hits of fences that are there for this vehicle (`applies_to`) at this time (schedule, validity)."""
         if self._spots[hits].lasting:
             return hits
-        tags = set(state.trip.vehicle.tags) if state.trip is not None else set()
+        tags = tags_of(state)
+        fences = self._index.fences
+        return tuple(
+            code for code in hits if code >> 1 not in self._conditional or visits.applies(fences[code >> 1], tags, ts)
+        )
 
-        def applies(number: int) -> bool:
-            fence = self._index.fences[number]
-            return (
-                (not fence.applies_to or not tags.isdisjoint(fence.applies_to))
-                and (fence.valid_from is None or fence.valid_from <= ts)
-                and (fence.valid_to is None or ts < fence.valid_to)
-            )
+    def next_change(self, state: VehicleState, hits: Hits, ts: int) -> int | None:
+        """When the next of the fences that are hit or visited wakes up or falls asleep, ms; None if none ever does."""
+        if not self._conditional:
+            return None
+        concerned = {code >> 1 for code in hits} | {self._number_of[fence_id] for fence_id in state.visits}
+        changes = (self._index.fences[number].period(ts)[1] for number in concerned & self._conditional)
+        return min((change for change in changes if change is not None), default=None)
 
-        return tuple(code for code in hits if code >> 1 not in self._conditional or applies(code >> 1))
+    def is_to_be_watched(self, state: VehicleState, hits: Hits, ts: int) -> bool:
+        """Whether fences that are hit or visited change some day, or have the vehicle in them without a visit."""
+        if self.next_change(state, hits, ts) is not None:
+            return True
+        visited = {self._number_of[fence_id] for fence_id in state.visits}
+        return not self.followed(self.applicable(state, hits, ts)) <= visited
+
+    def crossed(self, before: FixPoint, fix: FixPoint) -> list[Crossing]:
+        """The fences that detect it and lie between two fixes, in neither of which the vehicle is in them."""
+        return self._crossings.between((before.lon, before.lat), (fix.lon, fix.lat)) if self._crossings else []
+
+    def may_cross(self, lon: Floats, lat: Floats, to_lon: Floats, to_lat: Floats) -> Mask | None:
+        """Which ways of many meet a fence that detects it; None where no fence does."""
+        return self._crossings.meets(lon, lat, to_lon, to_lat) if self._crossings else None
 
     def followed(self, hits: Hits) -> frozenset[int]:
         """The numbers of the fences a point is inside of whose visits are followed."""
         return self._spots[hits].inside
 
-    def settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int]) -> None:
-        """Note until when another fix with the same hits changes nothing.
+    def settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int], until: float) -> None:
+        """Note until when another fix with the same hits changes nothing; no fence wakes up or falls asleep before `until`.
 
         It is inside for good wherever it is inside; elsewhere only a leaving waits to be confirmed.
         """
-        state.settled_in, state.settled_until = None, math.inf
-        if not self._spots[hits].lasting:
-            return
+        state.settled_in, state.settled_until = None, until
         for fence_id, visit in state.visits.items():
             number = self._number_of[fence_id]
             if visit.state != (State.INSIDE if number in inside else State.LEAVING):
@@ -145,10 +167,11 @@ class Surroundings:
     def is_passing(self, state: VehicleState, hits: Hits) -> bool:
         """Whether a settled vehicle that is now where these hits are has only come to other places, or past them.
 
-        That is, it is in the same corridor or dead zone, and no visit begins or begins to end.
+        That is, it is in the same corridor or dead zone, no visit begins or begins to end, and no fence that it is in or
+        was in wakes up or falls asleep some day.
         """
         spot = self._spots[hits]
-        if not spot.lasting:
+        if not spot.lasting or visits.CHANGE in state.deadlines:
             return False
         visited = 0
         for fence_id, visit in state.visits.items():
@@ -179,3 +202,8 @@ class Surroundings:
         inside = self._tracked.intersection(code >> 1 for code in hits if code & 1)
         lasting = self._conditional.isdisjoint(code >> 1 for code in hits)
         return Spot(risk, corridor, dead_zone, tuple(places), inside, lasting)
+
+
+def tags_of(state: VehicleState) -> AbstractSet[str]:
+    """The tags of the vehicle, by its trip."""
+    return frozenset() if state.trip is None else frozenset(state.trip.vehicle.tags)

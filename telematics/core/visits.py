@@ -12,18 +12,22 @@ from geofences.model import Detect, Fence, FenceKind
 from geofences.transitions import Action, Event, State, advance, observe
 from telematics.core.effects import Outcome
 from telematics.core.facts import Scope, VisitChange
-from telematics.core.state import VISITS, FixPoint, VehicleState, Visit
+from telematics.core.state import VISITS, FixPoint, Key, VehicleState, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
+    from geofences.crossing import Crossing
+
 TIMER = "membership"  # stands for a rule in the order of timers
+CHANGE: Key = ("fences", "")
+"""The deadline at which the next of the fences a vehicle is in or visits wakes up or falls asleep."""
 PARKED_DRIFT_M = 300.0  # so far from a parked truck its fixes may lie
 REMEMBER_EXITS_MS = 600_000  # as long as a late fix may still speak of the visit (QualityParams.late_s)
 
 ENTERED, LEFT = True, False
-_WATCHED = {Detect.ENTER, Detect.EXIT, Detect.DWELL}
+_WATCHED = {Detect.ENTER, Detect.EXIT, Detect.DWELL, Detect.CROSS}
 
 
 def tracked(fences: Iterable[Fence]) -> frozenset[int]:
@@ -35,12 +39,29 @@ def tracked(fences: Iterable[Fence]) -> frozenset[int]:
     )
 
 
+def applies(fence: Fence, tags: AbstractSet[str], ts: int) -> bool:
+    """Whether a fence is there for a vehicle with these tags at an instant, ms."""
+    return (not fence.applies_to or not fence.applies_to.isdisjoint(tags)) and fence.period(ts)[0]
+
+
 def at_fix(
-    scope: Scope, state: VehicleState, fix: FixPoint, inside: AbstractSet[int], at: int
+    scope: Scope,
+    state: VehicleState,
+    fix: FixPoint,
+    inside: AbstractSet[int],
+    tags: AbstractSet[str],
+    at: int,
+    crossed: Iterable[Crossing] = (),
+    before: FixPoint | None = None,
 ) -> tuple[VisitChange, ...]:
-    """What a good fix, newer than all before, changes. `inside`: numbers of the tracked fences the fix is in."""
-    left: list[VisitChange] = []
+    """What a good fix, newer than all before, changes. `inside`: numbers of the tracked fences the fix is in.
+
+    `crossed` are the fences between it and the one `before`, which are there for the vehicle.
+    """
+    left = _end_those_over(scope, state, tags, fix.ts)
     entered: list[VisitChange] = []
+    if before is not None:
+        left += [change for one in crossed for change in _passage(scope, state, one, before, fix)]
     for fence_id, visit in list(state.visits.items()):
         number = scope.number_of[fence_id]
         is_inside = number in inside
@@ -50,16 +71,94 @@ def at_fix(
         if change is not None:
             (entered if change.entered else left).append(change)
     for number in sorted(inside):
-        if scope.fences.fences[number].id in state.visits:
+        fence = scope.fences.fences[number]
+        # Older than its end is a fix only where the end came by the arrival clock: it tells of the visit that is over.
+        if fence.id in state.visits or fix.ts <= state.exits.get(fence.id, -1):
             continue
-        if len(state.visits) >= VISITS:
-            scope.effects.counts[Outcome.STATE_DROPPED] += 1
+        if not _has_room(scope, state):
             continue
         visit = Visit(State.OUTSIDE, fix.ts, at, -1, fix.ts > state.first_ts)
         change = _step(scope, state, number, visit, fix, at, is_inside=True)
         if change is not None:
             entered.append(change)
     return (*left, *entered)
+
+
+def at_change(
+    scope: Scope, state: VehicleState, inside: AbstractSet[int], tags: AbstractSet[str], ts: int, at: int
+) -> tuple[VisitChange, ...]:
+    """What changes by an instant without a fix: visits whose fences are there no more end, others begin to be entered.
+
+    `inside`: numbers of the tracked fences that are there now and that the last good fix is in. `at` is `ts` on the
+    arrival clock.
+    """
+    ended = _end_those_over(scope, state, tags, ts)
+    fix = state.fix
+    for number in sorted(inside):
+        fence = scope.fences.fences[number]
+        if fix is None or fence.id in state.visits or fix.accuracy_m > scope.fences.size_m(number):
+            continue
+        if not _has_room(scope, state):
+            continue
+        following, _ = advance(State.OUTSIDE, Event.WINDOW_OPENS)
+        state.visits[fence.id] = Visit(following, ts, at, -1, ts > state.first_ts)
+        scope.timers.arm(state, (TIMER, fence.id), at + round(fence.min_inside_s * 1000))
+    return tuple(ended)
+
+
+def end(scope: Scope, state: VehicleState, endings: Mapping[str, tuple[Event, int]]) -> list[VisitChange]:
+    """End the visits to fences, by id, though nobody left: by an event of `ENDINGS`, at an instant."""
+    ended: list[VisitChange] = []
+    for fence_id, (event, ts) in endings.items():
+        visit = state.visits.pop(fence_id)
+        state.deadlines.pop((TIMER, fence_id), None)
+        _, action = advance(State(visit.state), event)
+        if action is Action.END_VISIT:
+            number = scope.number_of[fence_id]
+            ended.append(VisitChange(number, LEFT, ts, visit.since, visit.since_at, ts, visit.known, event))
+            _remember_exit(state, fence_id, ts)
+    return ended
+
+
+def _end_those_over(scope: Scope, state: VehicleState, tags: AbstractSet[str], ts: int) -> list[VisitChange]:
+    endings: dict[str, tuple[Event, int]] = {}
+    for fence_id, visit in state.visits.items():
+        fence = scope.fences.fences[scope.number_of[fence_id]]
+        if fence.applies_to and fence.applies_to.isdisjoint(tags):
+            endings[fence_id] = Event.NO_LONGER_APPLIES, ts
+        elif not fence.is_always:
+            closes = fence.period(visit.since)[1]
+            if closes is not None and closes <= ts:
+                endings[fence_id] = Event.WINDOW_CLOSES, closes
+    return end(scope, state, endings) if endings else []
+
+
+def _has_room(scope: Scope, state: VehicleState) -> bool:
+    if len(state.visits) < VISITS:
+        return True
+    scope.effects.counts[Outcome.STATE_DROPPED] += 1
+    return False
+
+
+def _passage(
+    scope: Scope, state: VehicleState, crossing: Crossing, before: FixPoint, fix: FixPoint
+) -> Iterable[VisitChange]:
+    """A fence that lies between two fixes has been entered and left; one that was being left is left only now."""
+    fence = scope.fences.fences[crossing.fence]
+    visit = state.visits.get(fence.id)
+    if visit is not None and visit.state != State.LEAVING:
+        return
+    _, action = advance(State.OUTSIDE if visit is None else State(visit.state), Event.CROSSED)
+    gap_ms = fix.ts - before.ts
+    if action is Action.RESTART_EXIT and visit is not None:
+        visit.leaving_since = fix.ts
+    elif (crossing.last - crossing.first) * gap_ms >= fence.min_inside_s * 1000.0:
+        first, last = (round(before.ts + part * gap_ms) for part in (crossing.first, crossing.last))
+        known = first > state.first_ts
+        ts = first + round(fence.min_inside_s * 1000)
+        yield VisitChange(crossing.fence, ENTERED, ts, first, -1, -1, known, Event.CROSSED)
+        yield VisitChange(crossing.fence, LEFT, last, first, -1, last, known, Event.CROSSED)
+        _remember_exit(state, fence.id, last)
 
 
 def left_by(fence: Fence, visit: Visit) -> float:
@@ -100,7 +199,7 @@ def _step(
     elif action is Action.RAISE_ENTER:
         state.visits[fence.id] = visit
         state.deadlines.pop(key, None)
-        return _entered(fence, number, visit)
+        return _entered(fence, number, visit, event)
     elif action is Action.CANCEL_ENTER:
         del state.visits[fence.id]
         state.deadlines.pop(key, None)
@@ -111,9 +210,9 @@ def _step(
     elif action is Action.RAISE_EXIT:
         del state.visits[fence.id]
         left_since = fix.ts if visit.leaving_since < 0 else visit.leaving_since
-        _remember_exit(state, fence.id, left_since, fix.ts)
+        _remember_exit(state, fence.id, left_since)
         ts = left_since + round(fence.min_outside_s * 1000)
-        return VisitChange(number, LEFT, ts, visit.since, visit.since_at, left_since, visit.known)
+        return VisitChange(number, LEFT, ts, visit.since, visit.since_at, left_since, visit.known, event)
     return None
 
 
@@ -122,7 +221,7 @@ def at_timer(scope: Scope, state: VehicleState, fence_id: str) -> tuple[VisitCha
     visit = state.visits[fence_id]
     visit.state, _ = advance(State(visit.state), Event.TIMER)
     number = scope.number_of[fence_id]
-    return (_entered(scope.fences.fences[number], number, visit),)
+    return (_entered(scope.fences.fences[number], number, visit, Event.TIMER),)
 
 
 def at_late_fix(
@@ -145,18 +244,24 @@ def at_late_fix(
         if fence.min_inside_s > 0 or following is None or fix.ts <= state.exits.get(fence.id, -1):
             continue
         known = fix.ts > state.first_ts
-        changes.append(VisitChange(number, ENTERED, fix.ts, fix.ts, -1, -1, known))
-        changes.append(VisitChange(number, LEFT, following.ts, fix.ts, -1, following.ts, known))
-        _remember_exit(state, fence.id, following.ts, following.ts)
+        closes = fence.period(fix.ts)[1]
+        over, by = following.ts, Event.CLEARLY_OUTSIDE_DUE
+        if closes is not None and closes <= over:
+            over, by = closes, Event.WINDOW_CLOSES
+        changes.append(VisitChange(number, ENTERED, fix.ts, fix.ts, -1, -1, known, Event.INSIDE_DUE))
+        changes.append(VisitChange(number, LEFT, over, fix.ts, -1, over, known, by))
+        _remember_exit(state, fence.id, over)
     return tuple(changes)
 
 
-def _entered(fence: Fence, number: int, visit: Visit) -> VisitChange:
+def _entered(fence: Fence, number: int, visit: Visit, by: Event) -> VisitChange:
     ts = visit.since + round(fence.min_inside_s * 1000)
-    return VisitChange(number, ENTERED, ts, visit.since, visit.since_at, -1, visit.known)
+    return VisitChange(number, ENTERED, ts, visit.since, visit.since_at, -1, visit.known, by)
 
 
-def _remember_exit(state: VehicleState, fence_id: str, left_since: int, now: int) -> None:
+def _remember_exit(state: VehicleState, fence_id: str, left_since: int) -> None:
+    # A late fix lies before the last one, and not by more than this.
+    now = state.device.last_ts
     for past in [known for known, ts in state.exits.items() if ts < now - REMEMBER_EXITS_MS]:
         del state.exits[past]
     state.exits[fence_id] = left_since

@@ -29,7 +29,7 @@ class GeofenceDwellParams(RuleParams):
 class GeofenceDwell:
     """The truck has been inside a fence that detects `dwell` for `dwell_s`; said when due, even if it is silent by then.
 
-    It ends when the truck has left (see geofence_exit).
+    It ends when the truck has left (see geofence_exit), or the fence fell asleep, changed or went.
     """
 
     id: ClassVar[str] = "geofence_dwell"
@@ -55,7 +55,7 @@ class GeofenceDwell:
             elif not change.entered:
                 facts.forget(self, fence.id)
                 facts.disarm(self, fence.id)
-                facts.clear(self, fence.id, event_time=change.ts, reason="left", fence=change.fence)
+                facts.clear(self, fence.id, event_time=change.ts, reason=change.reason, fence=change.fence)
         # A burst of stored fixes may show the dwell before the arrival clock does.
         if facts.triggers & Trigger.FIX:
             for fence_id in [subject for rule, subject in facts.state.memory if rule == self.id]:

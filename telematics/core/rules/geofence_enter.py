@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from geofences.model import Detect
+from geofences.transitions import Event
 from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
 if TYPE_CHECKING:
     from telematics.core.facts import Facts
+
+_WANTED = frozenset({Detect.ENTER, Detect.CROSS})
 
 
 class GeofenceEnterParams(RuleParams):
@@ -17,10 +20,12 @@ class GeofenceEnterParams(RuleParams):
 
 
 class GeofenceEnter:
-    """The truck is inside a fence that detects `enter`: at its first fix inside, or after `min_inside_s`.
+    """The truck is inside a fence that detects `enter` or `cross`: at its first fix inside, or after `min_inside_s`.
 
     A fix less accurate than the fence is wide proves nothing. A truck that falls silent while the time runs still
-    counts as inside. It ends when the truck has left (see geofence_exit).
+    counts as inside, and one whose last fix is inside when the fence wakes up has entered (`opened`). Of a fence that
+    detects `cross` a passage between two fixes is told as well (`crossed`), entered and left as the straight way has it.
+    It ends when the truck has left (see geofence_exit), or the fence fell asleep, changed or went.
     """
 
     id: ClassVar[str] = "geofence_enter"
@@ -35,9 +40,11 @@ class GeofenceEnter:
     def on_facts(self, facts: Facts) -> None:
         for change in facts.visits:
             fence = facts.scope.fences.fences[change.fence]
-            if Detect.ENTER not in fence.detect:
+            if _WANTED.isdisjoint(fence.detect):
                 continue
             if change.entered:
+                fix = facts.state.fix
+                how = "crossed" if change.by is Event.CROSSED else "opened" if fix and fix.ts < change.since else None
                 facts.raise_(
                     self,
                     fence.id,
@@ -45,12 +52,16 @@ class GeofenceEnter:
                     start=change.since,
                     event_time=change.since + fence.min_inside_s * 1000,
                     known=change.known,
-                    facts={"inside_since": change.since, "accuracy_m": facts.accuracy_m},
+                    facts={
+                        "inside_since": change.since,
+                        "accuracy_m": facts.accuracy_m,
+                        **({how: True} if how else {}),
+                    },
                     thresholds={"min_inside_s": fence.min_inside_s},
                     fence=change.fence,
                 )
             else:
-                facts.clear(self, fence.id, event_time=change.ts, reason="left", fence=change.fence)
+                facts.clear(self, fence.id, event_time=change.ts, reason=change.reason, fence=change.fence)
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """The engine keeps the timers of visits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from geofences.model import Detect
+from geofences.transitions import ENDINGS
 from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
@@ -21,7 +22,7 @@ class GeofenceExit:
 
     Clearly outside is a distance that exceeds the fix's accuracy by more than `exit_margin_m`. No fix, an uncertain
     fix and, with the ignition off, one within 300 m (parked trucks drift) prove no exit. It ends when the truck enters
-    again.
+    again. A visit that is over because the fence fell asleep, changed or went is no exit.
     """
 
     id: ClassVar[str] = "geofence_exit"
@@ -40,7 +41,7 @@ class GeofenceExit:
                 continue
             if change.entered:
                 facts.clear(self, fence.id, event_time=change.ts, reason="entered again", fence=change.fence)
-            else:
+            elif change.by not in ENDINGS:
                 facts.raise_(
                     self,
                     fence.id,

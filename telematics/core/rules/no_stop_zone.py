@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from geofences.transitions import ENDINGS
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
@@ -25,13 +26,13 @@ class NoStopZone(standing.StopRule):
     """A truck stands in a fence of kind `no_stop`: within 100 m for 60 s, measured from fix to fix.
 
     The stand is back-dated to its first fix inside the zone. It is over 200 m away from there. Places do not excuse it:
-    a no-stop zone is drawn where nothing excuses standing.
+    a no-stop zone is drawn where nothing excuses standing. Of a zone with a schedule only standing in its hours counts.
     """
 
     id: ClassVar[str] = "no_stop_zone"
     remembers: ClassVar[Any] = tuple[float, float]
     subject: ClassVar[Subject] = Subject.FENCE
-    triggers: ClassVar[int] = Trigger.STANDING | Trigger.MEMORY
+    triggers: ClassVar[int] = Trigger.STANDING | Trigger.MEMORY | Trigger.VISITS
     Params: ClassVar[type[RuleParams]] = NoStopZoneParams
 
     def __init__(self, params: NoStopZoneParams) -> None:
@@ -42,6 +43,10 @@ class NoStopZone(standing.StopRule):
         for fence_id in [subject for rule, subject in state.episodes if rule == self.id]:
             if standing.is_over(facts, self, fence_id):
                 standing.end(facts, self, fence_id, fence=scope.number_of.get(fence_id))
+        for change in facts.visits:
+            if change.by in ENDINGS:
+                subject = scope.fences.fences[change.fence].id
+                standing.end(facts, self, subject, event_time=change.ts, reason=change.reason, fence=change.fence)
         anchor = state.anchor
         if not facts.stopped_s or anchor is None:
             return

@@ -82,9 +82,9 @@ def is_over(facts: Facts, rule: Rule, subject: str = "") -> bool:
     return distance_m(where[0], where[1], fix.lon, fix.lat) > facts.scope.motion.leave_radius_m
 
 
-def end(facts: Facts, rule: Rule, subject: str = "", **where: Any) -> None:
-    """Clear the stop and forget its place."""
-    facts.clear(rule, subject, event_time=facts.ts, reason="left the stop", **where)
+def end(facts: Facts, rule: Rule, subject: str = "", **told: Any) -> None:
+    """Clear the stop and forget its place. What is told of it is that the vehicle left now, unless given otherwise."""
+    facts.clear(rule, subject, **{"event_time": facts.ts, "reason": "left the stop", **told})
     facts.forget(rule, subject)
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from geofences.index import FenceIndex
 from geofences.model import Circle, Fence
+from telematics.core.engine import MonitorEngine
 from telematics.core.inputs import DEVICES, prepare
+from telematics.core.params import RuleSet
 from telematics.core.surroundings import Surroundings
 from telematics.model import Batch, Device, DeviceEvent, Fix, Ping, Pings, fields_of
 
@@ -39,6 +41,12 @@ _pings = st.builds(
 _plain = _pings.map(
     lambda ping: replace(ping, fix=None, device=Device.TRACTOR, buffered=False, events=(), power_v=None)
 )
+
+
+def _surroundings() -> Surroundings:
+    return MonitorEngine(FENCES, RuleSet())._surroundings
+
+
 _batches = st.one_of(*(st.lists(st.none() | pings, min_size=1, max_size=8) for pings in (_pings, _plain)))
 
 
@@ -48,7 +56,7 @@ def test_a_prepared_batch_is_its_pings_one_by_one(pings: list[Ping | None], data
     """Whatever the batch has none of, a tick among them or not: each column holds what its ping tells, NaN for None."""
     told = data.draw(st.sampled_from([pings, Pings([None if ping is None else fields_of(ping) for ping in pings])]))
     arrivals = data.draw(st.lists(st.integers(0, 100), min_size=len(pings), max_size=len(pings)))
-    surroundings = Surroundings(FENCES, {})
+    surroundings = _surroundings()
     inputs = prepare(Batch(list(range(len(pings))), arrivals, told), 50, surroundings)
     assert inputs.ats == [max(50, *arrivals[: i + 1]) for i in range(len(pings))] == inputs.at.tolist()
     for i, ping in enumerate(pings):
@@ -72,7 +80,7 @@ def test_a_prepared_batch_is_its_pings_one_by_one(pings: list[Ping | None], data
 @given(pings=st.lists(_pings, min_size=2, max_size=30))
 def test_two_points_share_a_key_if_and_only_if_they_share_their_hits(pings: list[Ping]) -> None:
     """A key stands for a set of hits and no other."""
-    located = Surroundings(FENCES, {}).locate(np.array([p.lon for p in pings]), np.array([p.lat for p in pings]))
+    located = _surroundings().locate(np.array([p.lon for p in pings]), np.array([p.lat for p in pings]))
     keys = located.keys.tolist()
     count = range(len(pings))
     assert [[keys[i] == keys[j] for i in count] for j in count] == [

@@ -32,7 +32,7 @@ def _none(_screen: Screen, _inputs: Any, stretch: range, _waiting: Any) -> list[
     return [False] * len(stretch)
 
 
-def _unsettled(_surroundings: Surroundings, state: VehicleState, _hits: Any, _inside: Any) -> None:
+def _unsettled(_surroundings: Surroundings, state: VehicleState, *_where: Any) -> None:
     state.settled_in = None
 
 

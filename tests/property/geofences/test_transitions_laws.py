@@ -5,9 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geofences.transitions import TABLE, Action, Event, State, advance
+from geofences.transitions import ENDINGS, TABLE, Action, Event, State, advance
 
-FIXES = [event for event in Event if event is not Event.TIMER]
+FIXES = [
+    Event.INSIDE,
+    Event.INSIDE_DUE,
+    Event.AMBIGUOUS,
+    Event.CLEARLY_OUTSIDE,
+    Event.CLEARLY_OUTSIDE_DUE,
+    Event.NO_FIX,
+]
 IN_DOUBT = st.lists(st.sampled_from([Event.AMBIGUOUS, Event.NO_FIX]), max_size=20)
 
 
@@ -26,16 +33,23 @@ def lives(draw: st.DrawFn) -> list[tuple[State, Event, State, Action]]:
 @given(lives())
 def test_enters_and_exits_alternate(steps: list[tuple[State, Event, State, Action]]) -> None:
     """No visit is raised twice, and none ends that did not begin."""
-    raised = [action for *_, action in steps if action in (Action.RAISE_ENTER, Action.RAISE_EXIT)]
-    assert raised == [Action.RAISE_ENTER, Action.RAISE_EXIT] * (len(raised) // 2) + [Action.RAISE_ENTER] * (
-        len(raised) % 2
-    )
+    over = (Action.RAISE_EXIT, Action.END_VISIT)
+    raised = [action in over for *_, action in steps if action is Action.RAISE_ENTER or action in over]
+    assert raised == [False, True] * (len(raised) // 2) + [False] * (len(raised) % 2)
 
 
 @given(lives())
 def test_only_a_fix_clearly_outside_ends_a_visit(steps: list[tuple[State, Event, State, Action]]) -> None:
     """Silence, an uncertain fix and time alone never prove an exit."""
     assert {event for _, event, _, action in steps if action is Action.RAISE_EXIT} <= {Event.CLEARLY_OUTSIDE_DUE}
+
+
+@given(st.sampled_from(State), st.sampled_from(list(ENDINGS)))
+def test_a_fence_that_is_not_there_has_nobody_inside(state: State, ending: Event) -> None:
+    """Whatever ends a visit ends it from every state, and only one that was told of is told to be over."""
+    following, action = advance(state, ending)
+    assert following is State.OUTSIDE
+    assert (action is Action.END_VISIT) == (state in (State.INSIDE, State.LEAVING))
 
 
 @given(st.sampled_from(State), IN_DOUBT)
@@ -56,5 +70,5 @@ def test_a_pending_enter_is_raised_whatever_jams_it(events: list[Event]) -> None
 
 @given(st.sampled_from(State), st.sampled_from(FIXES))
 def test_every_fix_has_a_cell_in_every_state(state: State, event: Event) -> None:
-    """No report of any device can be illegal: only a timer out of place is."""
+    """No report of any device can be illegal: only what the engine itself finds out can be out of place."""
     assert (state, event) in TABLE
