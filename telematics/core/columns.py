@@ -20,7 +20,7 @@ from telematics.core.plain import MOVES, STANDS, STRAYS
 from telematics.core.state import Anchor, VehicleState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -108,6 +108,16 @@ class Columns:
         """What follows from a state, and is no part of it, is to be written anew."""
         self.settle(state)
         self._touched[state.slot] = state
+
+    def positions(self, states: Sequence[VehicleState]) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes of the last good fixes of vehicles that have one, degrees."""
+        lon, lat = self.fleet.rings.newest_positions([state.slot for state in states])
+        ahead = self._is_ahead
+        for i, state in enumerate(states):
+            # Beside the ring's newest where a late fix lies behind pings without one.
+            if not (state.slot < len(ahead) and ahead[state.slot]) and state.fix is not None:
+                lon[i], lat[i] = state.fix.lon, state.fix.lat
+        return lon, lat
 
     def forget(self, state: VehicleState) -> None:
         """Its vehicle is known no more, and another may have its slot."""

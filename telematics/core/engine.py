@@ -423,18 +423,21 @@ class MonitorEngine:
         self._surroundings.settle(state, hits, inside, inf if change is None else change)
 
     def _find_all(self) -> list[tuple[VehicleState, Hits]]:
-        """Where every vehicle stands, of those whose states are of the fences in force, and what is there."""
-        for state in self._vehicles.values():
-            self._columns.renew_later(state)
-        placed = [(state, state.fix) for state in self._vehicles.values() if state.fix and self._is_met(state)]
-        located = self._surroundings.locate(
-            np.array([fix.lon for _, fix in placed]), np.array([fix.lat for _, fix in placed])
-        )
-        found = [(state, located[i]) for i, (state, _) in enumerate(placed)]
-        for state, hits in found:
-            at = self._saved_at.get(state.vehicle_id, self.clock)
-            # One that is due has not been looked at: it was told of by a fix, after which the vehicle was found as of then.
-            self._find(state, hits, 0 if state.deadlines.get(visits.CHANGE, inf) <= at else at)
+        """Where every vehicle stands, of those whose states are of the fences in force, and what is there.
+
+        One that was near no fence, and is near none, is passed over: nothing follows from that.
+        """
+        placed = [state for state in self._vehicles.values() if state.fix is not None and self._is_met(state)]
+        located = self._surroundings.locate(*self._columns.positions(placed))
+        found: list[tuple[VehicleState, Hits]] = []
+        for i, state in enumerate(placed):
+            hits = located[i]
+            if hits or state.settled_in != () or state.visits:
+                self._columns.renew_later(state)
+                at = self._saved_at.get(state.vehicle_id, self.clock)
+                # One that is due has not been looked at: a fix told of it, and the vehicle was found as of that fix.
+                self._find(state, hits, 0 if state.deadlines.get(visits.CHANGE, inf) <= at else at)
+                found.append((state, hits))
         return found
 
     def _is_met(self, state: VehicleState) -> bool:
@@ -645,27 +648,29 @@ class MonitorEngine:
         self._timers.look_ahead(at - 1)
         self._advance(at - 1, [revealed], 0, 0)
         self.clock = at
-        met = [state for _, state in sorted(self._vehicles.items()) if self._is_met(state)]
+        met = {vehicle_id for vehicle_id, state in self._vehicles.items() if self._is_met(state)}
         former, fences = self._scope.fences, self._sets.pop()
-        as_it_was = {fence.id: fence for fence in former.fences}
         is_now = {fence.id: fence for fence in fences.fences}
         endings = {
-            fence_id: (Event.FENCE_CHANGED if fence_id in is_now else Event.FENCE_REMOVED, at)
-            for fence_id, fence in as_it_was.items()
-            if is_now.get(fence_id) != fence
+            fence.id: (Event.FENCE_CHANGED if fence.id in is_now else Event.FENCE_REMOVED, at)
+            for fence in former.fences
+            if is_now.get(fence.id) != fence
         }
-        for state in met:
+        for vehicle_id in sorted(met):
+            state = self._vehicles[vehicle_id]
             self._end_visits(state, {known: endings[known] for known in state.visits if known in endings}, at, revealed)
-        stood = [_context(state, former) for state in met]
+        stood = {vehicle_id: _context(self._vehicles[vehicle_id], former) for vehicle_id in met}
         self._use(fences)
         found = self._find_all()
-        for state, context in zip(met, stood, strict=True):
-            self._end_removed(state, is_now.keys(), at, revealed)
-            if _context(state, fences) != context:
+        for vehicle_id in sorted(met):
+            self._end_removed(self._vehicles[vehicle_id], is_now, at, revealed)
+        for state, hits in found:
+            if state.vehicle_id not in met:
+                continue
+            if _context(state, fences) != stood[state.vehicle_id]:
                 self._columns.touch(state)
                 self._silence_anew(state, at)
-        for state, hits in found:
-            if self._surroundings.is_to_be_watched(state, hits, at) and at > self._saved_at.get(state.vehicle_id, 0):
+            if self._surroundings.is_to_be_watched(state, hits, at):
                 self._columns.touch(state)
                 self._timers.arm(state, visits.CHANGE, at)
 
@@ -685,19 +690,18 @@ class MonitorEngine:
         ts = state.device.last_ts + max(0, at - state.device.heard_at)
         self._rules.ask(Facts(self._scope, state, at, revealed, ts, triggers=Trigger.VISITS, visits=changes))
 
-    def _end_removed(self, state: VehicleState, there: AbstractSet[str], at: int, revealed: int) -> None:
+    def _end_removed(self, state: VehicleState, is_now: Mapping[str, Fence], at: int, revealed: int) -> None:
         """Clear what is open on fences that are not there any more, and forget what was remembered of them."""
-        known = {*state.episodes, *state.memory, *state.deadlines}
-        gone = sorted(
+        gone = {
             (rule_id, subject)
-            for rule_id, subject in known
-            if subject not in there and self._rules.is_of_fences(rule_id)
-        )
+            for rule_id, subject in itertools.chain(state.episodes, state.memory, state.deadlines)
+            if subject not in is_now and self._rules.is_of_fences(rule_id)
+        }
         if not gone:
             return
         self._columns.touch(state)
         facts = Facts(self._scope, state, at, revealed, at)
-        for rule_id, subject in gone:
+        for rule_id, subject in sorted(gone):
             rule = self._rules.by_id[rule_id]
             facts.clear(rule, subject, event_time=at, reason="fence removed")
             facts.forget(rule, subject)

@@ -82,6 +82,11 @@ class Rings:
         ts, *rest = self._fixes[slot, (self._counts_of[slot] - 1) % _DEPTH].tolist()
         return FixPoint(int(ts), *rest)
 
+    def newest_positions(self, slots: Sequence[int]) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes, degrees, of the newest fixes of rings, by slot; of an empty one anything."""
+        rows = self._fixes[slots, (self._counts[slots] - 1) % _DEPTH] if slots else np.zeros((0, 3))
+        return rows[:, 1].copy(), rows[:, 2].copy()
+
     def newest_ts(self, slot: int) -> float:
         """Its time."""
         return self._fixes.item(slot, (self._counts_of[slot] - 1) % _DEPTH, 0)

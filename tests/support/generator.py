@@ -17,6 +17,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from geofences.index import FenceIndex
+from geofences.model import Detect, Fence, FenceKind
 from telematics.core.effects import Effects
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
@@ -34,11 +35,41 @@ from telematics.model import (
     Vehicle,
 )
 from telematics.wire.alerts import encode_alert
-from tests.support.places import INDEX, spot
-from tests.support.story import Input, batch_of, in_order
+from tests.support.places import ALL_VISITS, FENCES, circle, spot
+from tests.support.story import Input, batch_of, clock, in_order
 from tests.support.truck import NOON, Truck
 
 RULE_SET = RuleSet()
+
+# -- fences --------------------------------------------------------------------------------------------------------
+
+_HOUR = 3_600_000
+# Beside those that are always there, some that come and go where the trucks are, and some that lie between two pings.
+_CHANGING = (
+    Fence(id="shift", shape=circle(18, 400), detect=ALL_VISITS, dwell_s=200, valid_from=NOON + _HOUR // 3),
+    Fence(id="fair", shape=circle(84, 2500), detect=ALL_VISITS, valid_from=NOON, valid_to=NOON + 2 * _HOUR),
+    Fence(id="curb", kind=FenceKind.NO_STOP, shape=circle(75, 400), valid_to=NOON + _HOUR),
+    Fence(
+        id="inn",
+        kind=FenceKind.AUTHORISED_STOP,
+        shape=circle(25, 200),
+        valid_from=NOON + _HOUR,
+        valid_to=NOON + 3 * _HOUR,
+    ),
+    Fence(id="fog", kind=FenceKind.KNOWN_DEAD_ZONE, shape=circle(22, 500), valid_to=NOON + _HOUR, usual_crossing_s=600),
+    Fence(id="line", shape=circle(87.45, 60), detect=frozenset({Detect.CROSS, Detect.EXIT})),
+    Fence(
+        id="ours", shape=circle(17, 1500), min_inside_s=90, applies_to=frozenset({"hazmat"}), valid_to=NOON + 2 * _HOUR
+    ),
+)
+_FIRST = (*FENCES, *_CHANGING)
+_MOVED = {"gate": circle(85.2, 200), "mined": circle(30.1, 600), "yard": circle(6, 300), "line": circle(69, 60)}
+SETS = (
+    FenceIndex(_FIRST),
+    FenceIndex(fence for fence in _FIRST if fence.id not in {"gate", "mined", "risky", "fair", "post"}),
+    FenceIndex(replace(fence, shape=_MOVED.get(fence.id, fence.shape)) for fence in reversed(_FIRST)),
+)
+"""What a fleet may have, one after the other."""
 
 # -- acts ----------------------------------------------------------------------------------------------------------
 
@@ -215,23 +246,31 @@ ACTS: tuple[Callable[[Truck], None], ...] = (
 
 
 class Stream:
-    """Inputs in log order, with the trips that are known before the first of them.
+    """Inputs in log order, with the trips and sets of fences that are known before the first of them.
 
     No dataclass: Hypothesis would print every ping of a failing example.
     """
 
     def __init__(
-        self, inputs: list[Input], trips: tuple[Trip, ...] = (), acts: tuple[tuple[str, ...], ...] = ()
+        self,
+        inputs: list[Input],
+        trips: tuple[Trip, ...] = (),
+        acts: tuple[tuple[str, ...], ...] = (),
+        sets: tuple[tuple[FenceIndex, int], ...] = (),
     ) -> None:
         self.inputs = inputs
         self.trips = trips
         self.acts = acts
+        self.sets = sets
+        """The sets of fences and when they take effect, in the order they come."""
 
-    def engine(self, index: FenceIndex = INDEX, **how: Any) -> MonitorEngine:
-        """An engine that knows the trips."""
-        engine = MonitorEngine(index, RULE_SET, **how)
+    def engine(self, **how: Any) -> MonitorEngine:
+        """An engine that knows the trips and the sets."""
+        engine = MonitorEngine(SETS[0], RULE_SET, **how)
         for trip in self.trips:
             engine.put_trip(trip)
+        for index, effective_at in self.sets:
+            engine.put_fences(index, effective_at)
         return engine
 
     def without_ticks(self) -> list[Input]:
@@ -239,7 +278,8 @@ class Stream:
         return [input_ for input_ in self.inputs if input_[1] is not None]
 
     def __repr__(self) -> str:
-        return f"Stream({len(self.inputs)} inputs of {self.acts})"
+        changes = [(SETS.index(index), clock(effective_at)) for index, effective_at in self.sets]
+        return f"Stream({len(self.inputs)} inputs of {self.acts}, sets {changes})"
 
 
 def soiled(sent: list[tuple[int, Ping]], random: Random, rate: float) -> list[tuple[int, Ping]]:
@@ -307,7 +347,9 @@ def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3, dirty: bo
         if random.random() < 0.5:
             trips.append(trip_of(truck.vehicle_id, random.choice([None, NOON, NOON + 1_200_000])))
     named = tuple(tuple(act.__name__ for act in acts) for acts in lives)
-    return Stream(in_order(sent, tick_every_ms=tick_every_ms), tuple(trips), named)
+    changes = random.choice([0, 1, 2, 4])
+    sets = tuple((random.choice(SETS), NOON + random.randrange(-1000, 4 * _HOUR)) for _ in range(changes))
+    return Stream(in_order(sent, tick_every_ms=tick_every_ms), tuple(trips), named, sets)
 
 
 # -- running and counting ------------------------------------------------------------------------------------------
@@ -341,6 +383,10 @@ def run(engine: MonitorEngine, inputs: Sequence[Input], cuts: Iterable[int] = ()
     return came
 
 
+# How a fence is entered and left beside by fixes in it and outside.
+_HOWS = ("opened", "crossed", "window closed", "fence changed", "fence removed")
+
+
 class Coverage:
     """Which rules raised and cleared while a law was tried."""
 
@@ -349,10 +395,14 @@ class Coverage:
 
     def add(self, alerts: Iterable[Alert]) -> None:
         """Count what a run told."""
-        self.seen.update((alert.rule, alert.event.value) for alert in alerts)
+        for alert in alerts:
+            facts = alert.evidence["facts"]
+            self.seen[alert.rule, alert.event.value] += 1
+            self.seen.update((alert.rule, how) for how in _HOWS if how in facts or facts.get("reason") == how)
 
     def require(self) -> None:
-        """Fail if some rule was never raised or never cleared: then the law was not tried on it."""
+        """Fail if some rule was never raised or never cleared, or no fence changed: then the law was not tried on it."""
         wanted = {(rule.id, event.value) for rule in RULES for event in (AlertEvent.RAISED, AlertEvent.CLEARED)}
+        wanted |= {("geofence_enter", how) for how in _HOWS}
         missing = sorted(wanted - set(self.seen))
         assert not missing, f"the generator told nothing of {missing}"

@@ -19,7 +19,7 @@ from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.core.snapshot import NewerStateError, parse_vehicle, restore_vehicle
 from telematics.model import Device, DeviceEvent
-from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
+from tests.support.generator import RULE_SET, SETS, Coverage, Stream, run, streams
 from tests.support.places import FENCES, INDEX, circle
 from tests.support.story import batch_of, in_order
 from tests.support.truck import Truck
@@ -34,8 +34,8 @@ def _size(plain: dict[str, Any]) -> int:
 
 
 def _restored(stream: Stream, snapshot: dict[str, Any]) -> MonitorEngine:
-    engine = MonitorEngine(INDEX, RULE_SET)
-    engine.restore(json.loads(json.dumps(snapshot)), stream.trips)
+    engine = MonitorEngine(SETS[0], RULE_SET)
+    engine.restore(json.loads(json.dumps(snapshot)), stream.trips, stream.sets)
     return engine
 
 
