@@ -19,6 +19,7 @@ from geofences.shapes import area_m2, geometry
 if TYPE_CHECKING:
     from typing import Any
 
+    from geofences.schedule import Schedule
     from geofences.shapes import Area
 
 # Less than these nobody sees: a shift and an edge in metres, a part of the area.
@@ -94,11 +95,29 @@ def _of_properties(old: Fence, new: Fence) -> Iterator[str]:
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
-        if isinstance(was, list) and isinstance(now, list):
-            gone = [f"without {word}" for word in was if word not in now]
-            yield f"{name}: {', '.join([*gone, *(f'with {word}' for word in now if word not in was)])}"
+        if name == "schedule":
+            yield from _of_schedules(old.schedule, new.schedule)
+        elif isinstance(was, list) and isinstance(now, list):
+            yield f"{name}: {_come_and_gone(was, now)}"
         else:
             yield f"{name}: {_shown(was)} → {_shown(now)}"
+
+
+def _of_schedules(old: Schedule | None, new: Schedule | None) -> Iterator[str]:
+    if old is None or new is None:
+        yield f"schedule: {old or 'none'} → {new or 'none'}"
+        return
+    if old.zone != new.zone:
+        yield f"schedule: {old.hours} ({old.zone}) → {new.hours} ({new.zone})"
+    elif old.hours != new.hours:
+        yield f"schedule: {old.hours} → {new.hours} ({new.zone})"
+    if old.holidays != new.holidays:
+        yield f"holidays: {_come_and_gone(*(list(map(str, each.holidays)) for each in (old, new)))}"
+
+
+def _come_and_gone(was: list[str], now: list[str]) -> str:
+    gone = [f"without {word}" for word in was if word not in now]
+    return ", ".join([*gone, *(f"with {word}" for word in now if word not in was)])
 
 
 def _called(fence: Fence) -> str:

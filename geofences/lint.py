@@ -267,16 +267,25 @@ def _of_one(number: int, fence: Fence, polygon: Area, region: Region, now: int |
             "move it, or name the region the fleet drives in",
             _inside(polygon),
         )
-    if now is not None and fence.valid_to is not None and fence.valid_to <= now:
-        yield Finding(
-            Code.NEVER_ACTIVE, number, fence.id, "valid_to has passed", "remove the fence, or give it a later valid_to"
-        )
+    if now is not None and fence.period(now) == (False, None):
+        yield _never_active(number, fence, now)
     if isinstance(fence.shape, Polygonal):
         whole_m2 = area_m2(polygon)
         yield from _spikes(number, fence, fence.shape, whole_m2)
         yield from _slivers(number, fence, fence.shape, whole_m2)
     yield from _size(number, fence, polygon)
     yield from _vertices(number, fence)
+
+
+def _never_active(number: int, fence: Fence, now: int) -> Finding:
+    if fence.valid_to is not None and fence.valid_to <= now:
+        text, remedy = "valid_to has passed", "remove the fence, or give it a later valid_to"
+    elif replace(fence, valid_to=None).period(now) == (False, None):
+        text, remedy = f"its schedule never wakes it: {fence.schedule}", "give hours that come, or remove the fence"
+    else:
+        text = f"its schedule does not wake it before valid_to: {fence.schedule}"
+        remedy = "give hours that come before valid_to, or a later valid_to"
+    return Finding(Code.NEVER_ACTIVE, number, fence.id, text, remedy)
 
 
 def _swapped(number: int, drawn: Fence, region: Region) -> Finding | None:

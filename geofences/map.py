@@ -60,10 +60,11 @@ def _fence(fence: Fence) -> dict[str, Any]:
     area = geometry(fence.shape)
     at = shapely.point_on_surface(area)
     _, radius = drawn_as(fence.shape)
+    told = properties_of(fence) | radius | ({"schedule": str(fence.schedule)} if fence.schedule else {})
     return {
         "id": fence.id,
         "kind": fence.kind,
-        "properties": {name: value for name, value in (properties_of(fence) | radius).items() if value != []},
+        "properties": {name: value for name, value in told.items() if value != []},
         "polygons": _polygons(area),
         "approach": _polygons(geometry(fence.shape, fence.approach_m)) if fence.approach_m else None,
         "box": [round(edge, _DECIMALS) for edge in area.bounds],

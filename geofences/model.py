@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from geofences.schedule import Schedule
+
 Position = tuple[float, float]
 Line = tuple[Position, ...]
 Ring = tuple[Position, ...]
@@ -118,7 +120,7 @@ class Fence:
 
     `risk` (1 to 5) only belongs to a high_risk_corridor, `usual_crossing_s` to a known_dead_zone. `applies_to`
     holds vehicle tags; empty means every vehicle. `tags` are words to group fences by. A `dwell_s` given without
-    `detect` asks for dwell as well.
+    `detect` asks for dwell as well. It is awake by its schedule, always without one, from `valid_from` until `valid_to`.
     """
 
     id: str
@@ -137,6 +139,7 @@ class Fence:
     usual_crossing_s: float | None = None
     speed_limit_kmh: float | None = None
     tags: frozenset[str] = frozenset()
+    schedule: Schedule | None = None
     applies_to: frozenset[str] = frozenset()
     valid_from: int | None = None
     valid_to: int | None = None
@@ -156,19 +159,23 @@ class Fence:
             object.__setattr__(self, name, value)
 
     @property
-    def is_always(self) -> bool:
-        """Whether it never sleeps."""
-        return self.valid_from is None and self.valid_to is None
-
-    def period(self, at: int) -> tuple[bool, int | None]:
-        """Whether it is awake at an instant, and until when; ms since the epoch, None for ever."""
-        if self.valid_from is not None and at < self.valid_from:
-            return False, self.valid_from
-        if self.valid_to is not None and at >= self.valid_to:
-            return False, None
-        return True, self.valid_to
-
-    @property
     def is_place(self) -> bool:
         """Whether a truck may be expected to stand here: depots, customers, tolls and their like."""
         return KIND_DEFAULTS[self.kind].is_place
+
+    @property
+    def is_always(self) -> bool:
+        """Whether it never sleeps."""
+        return self.schedule is None and self.valid_from is None and self.valid_to is None
+
+    def period(self, at_ms: int) -> tuple[bool, int | None]:
+        """Whether it is awake at an instant, and until when; ms since the epoch, None for ever."""
+        if self.valid_to is not None and at_ms >= self.valid_to:
+            return False, None
+        if self.valid_from is not None and at_ms < self.valid_from:
+            awake, until = self.period(self.valid_from)
+            return False, self.valid_from if awake else until
+        awake, until = (True, None) if self.schedule is None else self.schedule.period(at_ms)
+        if self.valid_to is not None and (until is None or until >= self.valid_to):
+            return awake, self.valid_to if awake else None
+        return awake, until

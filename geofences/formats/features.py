@@ -205,6 +205,9 @@ class _Feature:
             elif name != "id":
                 try:
                     values[name] = known.read(value)
+                except FenceError as error:
+                    for problem in error.problems:
+                        self.fails(f"{name}.{problem.field}", problem.text)
                 except ValueError as error:
                     self.fails(name, str(error))
         if self.id is not None:

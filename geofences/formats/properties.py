@@ -15,12 +15,19 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from geofences.errors import FenceError, Problem
 from geofences.faults import MAX_RADIUS_M
 from geofences.model import Detect, FenceKind
+from geofences.schedule import DAY_MINUTES, Day, Holiday, Schedule, Window, hour, time_zone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+
+_HOUR = re.compile("(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+_DATE = re.compile("(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
+_WINDOW = '{"days": ["mon", "tue"], "from": "22:00", "to": "06:00"}'
+_SCHEDULE = f'{{"zone": "America/Mexico_City", "hours": [{_WINDOW}], "holidays": ["2026-12-25", "01-01"]}}'
 
 
 def _as_it_is(value: Any) -> Any:
@@ -36,12 +43,16 @@ def _parsed_number(text: str) -> Any:
     return text
 
 
+def _parsed_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _parsed_list(text: str) -> Any:
     if text.lstrip().startswith("["):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
+        return _parsed_json(text)
     return [word.strip() for word in text.replace(";", ",").split(",") if word.strip()]
 
 
@@ -155,12 +166,95 @@ def _write_instant(ms: int) -> str:
     return (_EPOCH + ms * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def not_yet(_: Any) -> None:
-    """Refuse a schedule: a fence that should sleep at night must not be awake because its schedule was overlooked."""
-    raise ValueError(
-        "schedules are not evaluated by this version, and the fence would apply at all hours; "
-        "remove it, or give valid_from and valid_to"
-    )
+_DAY = choice(Day)
+
+
+def read_schedule(value: Any) -> Schedule:
+    """A schedule as JSON has it. Raises FenceError with every mistake; its place in the schedule is the field."""
+    if not isinstance(value, dict) or not value:
+        raise ValueError(f"{shown(value)} is not a schedule such as {_SCHEDULE}")
+    problems: list[Problem] = []
+
+    def tried(place: str, read: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return read(*given)
+        except ValueError as error:
+            problems.append(Problem(str(error), field=place))
+            return None
+
+    def members(place: str, given: Any, known: list[str]) -> None:
+        for name in given:
+            if name not in known:
+                text = f"there is no such member{suggestion(name, known)}; a schedule is such as {_SCHEDULE}"
+                problems.append(Problem(text, field=place + shown(name)))
+
+    def items(place: str, given: Any, most: int, example: str) -> list[tuple[str, Any]]:
+        found = tried(place, _some, given, most, example)
+        return [(f"{place}[{number}]", item) for number, item in enumerate(found or ())]
+
+    members("", value, ["zone", "hours", "holidays"])
+    zone = tried("zone", _zone, value.get("zone"))
+    windows: list[Window] = []
+    for place, item in items("hours", value.get("hours"), 100, _WINDOW):
+        if not isinstance(item, dict):
+            problems.append(Problem(f"{shown(item)} is not a window such as {_WINDOW}", field=place))
+            continue
+        members(f"{place}.", item, ["days", "from", "to"])
+        start = tried(f"{place}.from", _clock, item.get("from"), DAY_MINUTES - 1)
+        end = tried(f"{place}.to", _clock, item.get("to"), DAY_MINUTES)
+        days: list[Day] = list(Day)
+        if item.get("days") is not None:
+            days = [tried(at, _DAY, day) for at, day in items(f"{place}.days", item["days"], 8, '["mon", "sat"]')]
+        if not problems:
+            windows.append(Window(start, end, days))
+    holidays: list[Holiday] = []
+    if (given := value.get("holidays")) is not None and given != []:
+        dates = items("holidays", given, 1_000, '["2026-12-25", "01-01"]')
+        holidays = [tried(at, _holiday, date) for at, date in dates]
+    if problems:
+        raise FenceError(problems)
+    return Schedule(zone, windows, holidays)
+
+
+def _some(value: Any, most: int, example: str) -> list[Any]:
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        found = "an empty list" if value == [] else "nothing" if value is None else shown(value)
+        raise ValueError(f"expected a list of 1 to {most:,} such as {example}, found {found}")
+    return value
+
+
+def _zone(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{shown(value)} is no time zone; write one such as America/Mexico_City")
+    time_zone(value)
+    return value
+
+
+def _clock(value: Any, latest: int) -> int:
+    """Minutes after midnight."""
+    if isinstance(value, str) and _HOUR.fullmatch(value):
+        minutes = int(value[:2]) * 60 + int(value[3:])
+        if minutes <= latest:
+            return minutes
+    raise ValueError(f"{shown(value)} is no time of the day; write one from 00:00 to {hour(latest)}, such as 08:30")
+
+
+def _holiday(value: Any) -> Holiday:
+    found = _DATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{shown(value)} is no date; write one such as 2026-12-25, or 12-25 for every year")
+    year, month, day = found.groups()
+    return Holiday(int(month), int(day), None if year is None else int(year))
+
+
+def _write_schedule(schedule: Schedule) -> dict[str, Any]:
+    hours = [
+        ({} if len(window.days) == len(Day) else {"days": list(window.days)})
+        | {"from": hour(window.start), "to": hour(window.end)}
+        for window in schedule.windows
+    ]
+    holidays = {"holidays": list(map(str, schedule.holidays))} if schedule.holidays else {}
+    return {"zone": schedule.zone, "hours": hours} | holidays
 
 
 def _count(low: int, high: int) -> Property:
@@ -184,7 +278,6 @@ PROPERTIES = MappingProxyType(
         "version": _count(1, 2**53),
         "risk": _count(1, 5),
         "severity": _count(1, 5),
-        "schedule": Property(not_yet),
         "detect": _words(choice(Detect), '["enter", "exit"]'),
         "min_inside_s": _amount(0, _DAY_S, "s"),
         "min_outside_s": _amount(0, _DAY_S, "s"),
@@ -195,6 +288,7 @@ PROPERTIES = MappingProxyType(
         "speed_limit_kmh": _amount(0, 200, "km/h", above=True),
         "tags": _words(text(64), '["north", "night"]'),
         "applies_to": _words(text(64), '["reefer"]'),
+        "schedule": Property(read_schedule, _write_schedule, _parsed_json),
         "valid_from": Property(instant, _write_instant),
         "valid_to": Property(instant, _write_instant),
         "protocol": Property(text(500)),

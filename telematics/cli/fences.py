@@ -321,7 +321,7 @@ def _defaults(given: list[str]) -> dict[str, Any]:
         try:
             known[name].read(known[name].parse(value.strip()))
         except ValueError as error:
-            raise UserError(f"--set {name}: {error}") from None
+            raise UserError("\n".join(f"--set {name}: {line}" for line in str(error).splitlines())) from None
         values |= parsed({name: value})
     return values
 

@@ -641,8 +641,9 @@ class MonitorEngine:
     def _change_fences(self, revealed: int) -> None:
         """Let the next set of fences take effect.
 
-        Visits to fences that are not as they were end, and what is open on fences that are gone. A vehicle whose last
-        fix is in a fence that was not there has entered it, as if its window had opened.
+        Visits to fences that are not as they were end, and what is open on fences that are gone; both are told as of the
+        set that had them. A vehicle whose last fix is in a fence that was not there has entered it, as if its window had
+        opened.
         """
         at = int(self._sets.next_at)
         self._timers.look_ahead(at - 1)
@@ -659,12 +660,10 @@ class MonitorEngine:
         for vehicle_id in sorted(met):
             state = self._vehicles[vehicle_id]
             self._end_visits(state, {known: endings[known] for known in state.visits if known in endings}, at, revealed)
+            self._end_removed(state, is_now, at, revealed)
         stood = {vehicle_id: _context(self._vehicles[vehicle_id], former) for vehicle_id in met}
         self._use(fences)
-        found = self._find_all()
-        for vehicle_id in sorted(met):
-            self._end_removed(self._vehicles[vehicle_id], is_now, at, revealed)
-        for state, hits in found:
+        for state, hits in self._find_all():
             if state.vehicle_id not in met:
                 continue
             if _context(state, fences) != stood[state.vehicle_id]:
@@ -703,7 +702,7 @@ class MonitorEngine:
         facts = Facts(self._scope, state, at, revealed, at)
         for rule_id, subject in sorted(gone):
             rule = self._rules.by_id[rule_id]
-            facts.clear(rule, subject, event_time=at, reason="fence removed")
+            facts.clear(rule, subject, event_time=at, reason="fence removed", fence=self._scope.number_of.get(subject))
             facts.forget(rule, subject)
             facts.disarm(rule, subject)
 

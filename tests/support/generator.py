@@ -7,6 +7,7 @@ some rule has proved nothing: `Coverage.require` says so.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from geofences.index import FenceIndex
 from geofences.model import Detect, Fence, FenceKind
+from geofences.schedule import Schedule, Window
 from telematics.core.effects import Effects
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
@@ -45,8 +47,9 @@ RULE_SET = RuleSet()
 
 _HOUR = 3_600_000
 # Beside those that are always there, some that come and go where the trucks are, and some that lie between two pings.
+_SHIFTS = Schedule("America/Mexico_City", [Window(6 * 60 + 20, 7 * 60), Window(8 * 60, 5 * 60)])
 _CHANGING = (
-    Fence(id="shift", shape=circle(18, 400), detect=ALL_VISITS, dwell_s=200, valid_from=NOON + _HOUR // 3),
+    Fence(id="shift", shape=circle(18, 400), detect=ALL_VISITS, dwell_s=200, schedule=_SHIFTS),
     Fence(id="fair", shape=circle(84, 2500), detect=ALL_VISITS, valid_from=NOON, valid_to=NOON + 2 * _HOUR),
     Fence(id="curb", kind=FenceKind.NO_STOP, shape=circle(75, 400), valid_to=NOON + _HOUR),
     Fence(
@@ -63,10 +66,18 @@ _CHANGING = (
     ),
 )
 _FIRST = (*FENCES, *_CHANGING)
-_MOVED = {"gate": circle(85.2, 200), "mined": circle(30.1, 600), "yard": circle(6, 300), "line": circle(69, 60)}
+_GONE = {"gate", "pen", "mined", "risky", "fair", "ours", "post"}
+_MOVED = {
+    "fair": circle(88, 2500),
+    "pen": circle(90.6, 250),
+    "gate": circle(85.2, 200),
+    "mined": circle(30.1, 600),
+    "yard": circle(6, 300),
+    "line": circle(69, 60),
+}
 SETS = (
     FenceIndex(_FIRST),
-    FenceIndex(fence for fence in _FIRST if fence.id not in {"gate", "mined", "risky", "fair", "post"}),
+    FenceIndex(fence for fence in _FIRST if fence.id not in _GONE),
     FenceIndex(replace(fence, shape=_MOVED.get(fence.id, fence.shape)) for fence in reversed(_FIRST)),
 )
 """What a fleet may have, one after the other."""
@@ -264,14 +275,24 @@ class Stream:
         self.sets = sets
         """The sets of fences and when they take effect, in the order they come."""
 
-    def engine(self, **how: Any) -> MonitorEngine:
+    def engine(self, rules: RuleSet = RULE_SET, **how: Any) -> MonitorEngine:
         """An engine that knows the trips and the sets."""
-        engine = MonitorEngine(SETS[0], RULE_SET, **how)
+        engine = MonitorEngine(SETS[0], rules, **how)
         for trip in self.trips:
             engine.put_trip(trip)
         for index, effective_at in self.sets:
             engine.put_fences(index, effective_at)
         return engine
+
+    def restored(self, snapshot: dict[str, Any]) -> MonitorEngine:
+        """A new engine that knows as much and goes on from a snapshot written down as JSON."""
+        engine = MonitorEngine(SETS[0], RULE_SET)
+        engine.restore(json.loads(json.dumps(snapshot)), self.trips, self.sets)
+        return engine
+
+    def fences_at(self, at: int) -> FenceIndex:
+        """The set in force at an instant of the arrival clock: the last that came of those whose time had come."""
+        return next((index for index, effective_at in reversed(self.sets) if effective_at <= at), SETS[0])
 
     def without_ticks(self) -> list[Input]:
         """The pings alone."""
@@ -347,8 +368,11 @@ def streams(draw: st.DrawFn, *, most_acts: int = 5, vehicles: int = 3, dirty: bo
         if random.random() < 0.5:
             trips.append(trip_of(truck.vehicle_id, random.choice([None, NOON, NOON + 1_200_000])))
     named = tuple(tuple(act.__name__ for act in acts) for acts in lives)
-    changes = random.choice([0, 1, 2, 4])
-    sets = tuple((random.choice(SETS), NOON + random.randrange(-1000, 4 * _HOUR)) for _ in range(changes))
+    # While the trucks are there: a random instant of the day mostly has them on the open road.
+    changes = random.choices([sent_at for sent_at, _ in sent], k=random.choice([0, 1, 2, 4, 8])) if sent else []
+    sets = tuple(
+        (random.choice((*SETS, *SETS[1:])), effective_at + random.randrange(-1000, 30_000)) for effective_at in changes
+    )
     return Stream(in_order(sent, tick_every_ms=tick_every_ms), tuple(trips), named, sets)
 
 

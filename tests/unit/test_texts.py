@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geofences.transitions import ENDINGS
 from telematics.model import Alert, AlertEvent, Position, Severity
 from telematics.texts import REASONS, RULES, SEVERITIES, Language, _filled, lasting, render, render_message, rule_label
 
@@ -45,6 +46,7 @@ def test_every_reason_a_rule_gives_has_its_spanish() -> None:
     """Why an episode ended is said in the reader's language: each reason in the rules' code has a translation."""
     core = Path(__file__).parents[2] / "telematics" / "core"
     said = {word for path in core.rglob("*.py") for word in re.findall(r'reason="([^"]+)"', path.read_text("utf-8"))}
+    said |= set(ENDINGS.values())
     assert said
     assert said <= set(REASONS[Language.ES])
 

@@ -16,7 +16,6 @@ from telematics.core.rules.base import Subject
 from telematics.model import Alert, AlertEvent, Device, Severity
 from telematics.wire.alerts import decode_alert, encode_alert
 from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
-from tests.support.places import INDEX
 
 SUBJECT_OF = {rule.id: rule.subject for rule in RULES}
 SOURCES = {"position", "odometer"}
@@ -127,7 +126,8 @@ def test_every_alert_carries_its_evidence() -> None:
             encoded = encode_alert(alert)
             read = decode_alert(encoded)
             assert isinstance(read, Alert)
-            _check_evidence(read, INDEX)
+            last_of_former = read.evidence["facts"].get("reason") in {"fence changed", "fence removed"}
+            _check_evidence(read, stream.fences_at(read.raised_at - last_of_former))
             assert encode_alert(read) == encoded
             assert json.loads(encoded)["evidence"]["facts"]
 

@@ -19,7 +19,7 @@ from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.core.snapshot import NewerStateError, parse_vehicle, restore_vehicle
 from telematics.model import Device, DeviceEvent
-from tests.support.generator import RULE_SET, SETS, Coverage, Stream, run, streams
+from tests.support.generator import RULE_SET, Coverage, Stream, run, streams
 from tests.support.places import FENCES, INDEX, circle
 from tests.support.story import batch_of, in_order
 from tests.support.truck import Truck
@@ -31,12 +31,6 @@ TYPICAL_BYTES = 1530
 
 def _size(plain: dict[str, Any]) -> int:
     return len(json.dumps(plain, separators=(",", ":")))
-
-
-def _restored(stream: Stream, snapshot: dict[str, Any]) -> MonitorEngine:
-    engine = MonitorEngine(SETS[0], RULE_SET)
-    engine.restore(json.loads(json.dumps(snapshot)), stream.trips, stream.sets)
-    return engine
 
 
 def test_a_restored_engine_goes_on_as_if_it_had_never_stopped() -> None:
@@ -52,7 +46,7 @@ def test_a_restored_engine_goes_on_as_if_it_had_never_stopped() -> None:
         before = run(engine, inputs[:cut])
         snapshot = engine.snapshot()
         frozen = json.dumps(snapshot)
-        restored = _restored(stream, snapshot)
+        restored = stream.restored(snapshot)
         assert json.dumps(restored.snapshot()) == frozen
         rest = run(engine, inputs[cut:])
         assert json.dumps(snapshot) == frozen, "a snapshot must not change when the engine goes on"

@@ -1,4 +1,7 @@
-"""Random fences: circles, corridors, and polygons with and without a hole, near one another so that they overlap."""
+"""Random fences: circles, corridors, and polygons with and without a hole, near one another so that they overlap.
+
+And random schedules, whose windows meet, and begin and end where clocks leap.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from math import cos, pi, sin
 from hypothesis import strategies as st
 
 from geofences.model import Circle, Corridor, Detect, Fence, FenceKind, Polygonal, Position, Ring, Shape
+from geofences.schedule import DAY_MINUTES, YEARS, Day, Holiday, Schedule, Window
 
 # A grid of 0.01 degrees makes points on edges, on vertices and on shared borders common instead of rare.
 _grid = st.integers(0, 40)
@@ -52,6 +56,21 @@ def boxes(draw: st.DrawFn) -> Polygonal:
 shapes: st.SearchStrategy[Shape] = st.one_of(circles, corridors(), stars(), boxes())
 
 
+_CLOSE = [0, 1, 30, 60, 90, 105, 120, 135, 150, 180, 210, 720, 1380, 1410, 1439]
+_starts = st.sampled_from(_CLOSE) | st.integers(0, DAY_MINUTES - 1)
+_ends = st.sampled_from([*_CLOSE, DAY_MINUTES]) | st.integers(0, DAY_MINUTES)
+windows = st.builds(Window, _starts, _ends, st.frozensets(st.sampled_from(Day), min_size=1) | st.just(tuple(Day)))
+holidays = st.builds(Holiday, st.integers(1, 12), st.integers(1, 28), st.none() | st.sampled_from(YEARS)) | st.just(
+    Holiday(2, 29)
+)
+schedules = st.builds(
+    Schedule,
+    st.sampled_from(["America/Mexico_City", "America/Tijuana", "America/Argentina/Ushuaia", "Etc/GMT+6"]),
+    st.lists(windows, min_size=1, max_size=3),
+    st.lists(holidays, max_size=3),
+)
+
+
 @st.composite
 def fences(draw: st.DrawFn, fence_id: str = "f") -> Fence:
     """A fence with some of its properties set."""
@@ -72,6 +91,7 @@ def fences(draw: st.DrawFn, fence_id: str = "f") -> Fence:
         speed_limit_kmh=draw(st.none() | st.floats(1, 200)),
         tags=draw(st.frozensets(st.sampled_from(["norte", "a, b", "[x]", "a  b", "<&>"]))),
         applies_to=draw(st.frozensets(st.sampled_from(["reefer", "hazmat", "noche ñ"]))),
+        schedule=draw(st.none() | schedules),
         valid_from=draw(st.none() | st.integers(0, 4 * 10**12)),
         protocol=draw(st.sampled_from([None, "llamar; luego 088", "[1, 2]"])),
     )

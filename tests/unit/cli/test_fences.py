@@ -94,6 +94,21 @@ def test_a_file_of_another_program_becomes_a_fence_file(run: Run, tmp_path: Path
     assert fence.shape == Circle(-99.0, 19.0, 200.0)
 
 
+NIGHTS = '{"zone": "America/Mexico_City", "hours": [{"days": ["mon", "tue"], "from": "22:00", "to": "06:00"}]}'
+
+
+def test_all_fences_can_be_given_a_schedule(run: Run, tmp_path: Path) -> None:
+    """As JSON, those that have none of their own; and each format keeps it."""
+    drawn, made = tmp_path / "drawn.kml", tmp_path / "fences.geojson"
+    drawn.write_text(KML, encoding="utf-8")
+    assert run("fences", "import", drawn, "--set", "radius_m=9", "--set", f"schedule={NIGHTS}", "--out", made).code == 0
+    (fence,) = load_geojson(made)
+    assert str(fence.schedule) == "mon, tue 22:00-06:00 (America/Mexico_City)"
+    given = {"zone": "UTC", "hours": [{"from": "08:00", "to": "08:00"}]}
+    ran = run("fences", "import", made, "--set", f"schedule={json.dumps(given)}")
+    assert ran.json["features"][0]["properties"]["schedule"] == json.loads(NIGHTS)
+
+
 @pytest.mark.parametrize("name", ["kml", "kmz", "csv", "traccar", "geojson"])
 def test_what_is_exported_is_imported(run: Run, fence_file: Path, tmp_path: Path, name: str) -> None:
     """The same fences, through a file of each format."""
@@ -132,6 +147,11 @@ def test_a_wrong_file_leaves_the_fences_as_they_were(run: Run, tmp_path: Path) -
         (["import", "a.kml", "--set", "knd=toll"], "did you mean 'kind'?"),
         (["import", "a.kml", "--set", "kind=tol"], "--set kind: 'tol' is not one of"),
         (["import", "a.kml", "--set", "id=x"], "--set 'id=x': write a property"),
+        (["import", "a.kml", "--set", "schedule=nights"], "--set schedule: 'nights' is not a schedule such as {"),
+        (
+            ["import", "a.kml", "--set", 'schedule={"zone": "CDMX", "hours": []}'],
+            "--set schedule: hours: expected a list of 1 to 100 such as",
+        ),
         (["export", "--fences", "a.geojson"], "--to: say which format"),
     ],
 )

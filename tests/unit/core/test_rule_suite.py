@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -104,7 +103,7 @@ def test_it_is_silent_on_an_empty_history(rule: type[Rule]) -> None:
 def test_a_disabled_rule_says_nothing_and_changes_no_other(rule: type[Rule]) -> None:
     """`enabled: false` takes away exactly this rule's alerts."""
     rules = RuleSet(**{rule.id: {"enabled": False}})
-    told = run(MonitorEngine(INDEX, rules), _day().inputs).alerts
+    told = run(_day().engine(rules), _day().inputs).alerts
     assert not _of(rule, told)
     others = [(alert.alert_id, alert.seq, alert.raised_at) for alert in _told() if alert.rule != rule.id]
     assert [(alert.alert_id, alert.seq, alert.raised_at) for alert in told] == others
@@ -127,13 +126,11 @@ def test_it_is_safe_from_duplicates(rule: type[Rule]) -> None:
 def _restored() -> list[Alert]:
     """The day with a new engine from a snapshot every 300 inputs."""
     inputs = _day().inputs
-    engine = MonitorEngine(INDEX, RULE_SET)
+    engine = _day().engine()
     alerts: list[Alert] = []
     for first in range(0, len(inputs), 300):
         alerts += run(engine, inputs[first : first + 300]).alerts
-        snapshot = json.loads(json.dumps(engine.snapshot()))
-        engine = MonitorEngine(INDEX, RULE_SET)
-        engine.restore(snapshot)
+        engine = _day().restored(engine.snapshot())
     return alerts
 
 
@@ -159,7 +156,7 @@ def test_replay_equals_live(rule: type[Rule]) -> None:
 def test_it_tells_explain_what_it_concluded(rule: type[Rule]) -> None:
     """With a tracer set each raise and clearing is noted; without one nothing differs."""
     noted: Counter[tuple[str, Verdict]] = Counter()
-    engine = MonitorEngine(INDEX, RULE_SET)
+    engine = _day().engine()
 
     def note(_vehicle: str, _at: int, rule_id: str, _subject: str, verdict: Verdict, _details: object) -> None:
         noted[rule_id, verdict] += 1

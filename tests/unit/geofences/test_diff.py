@@ -10,6 +10,7 @@ import pytest
 from geofences.diff import Change, Kind, differences
 from geofences.geodesy import destination
 from geofences.model import Circle, Corridor, Detect, Fence, FenceKind, Polygonal, Ring
+from geofences.schedule import Day, Holiday, Schedule, Window
 
 SQUARE: Ring = ((-99.1, 19.0), (-99.0, 19.0), (-99.0, 19.1), (-99.1, 19.1), (-99.1, 19.0))
 YARD = Fence(id="yard", shape=Circle(-99.0, 19.0, 500.0), kind=FenceKind.DEPOT)
@@ -95,3 +96,39 @@ def test_properties_are_told_by_name() -> None:
     )
     toll = Fence(id="yard", shape=YARD.shape, kind=FenceKind.NO_STOP)
     assert words(YARD, toll)[:2] == ("kind: depot → no_stop", "severity: 1 → 4")
+
+
+NIGHTS = Schedule("America/Mexico_City", [Window(1320, 360, tuple(Day)[:5])])
+LONGER = Schedule("America/Mexico_City", [Window(1200, 360)])
+FREE = Schedule("America/Mexico_City", NIGHTS.windows, [Holiday(1, 1), Holiday(12, 25, 2026)])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (None, NIGHTS, ["schedule: none → mon-fri 22:00-06:00 (America/Mexico_City)"]),
+        (
+            FREE,
+            None,
+            ["schedule: mon-fri 22:00-06:00; not on 01-01, 2026-12-25 (America/Mexico_City) → none"],
+        ),
+        (NIGHTS, LONGER, ["schedule: mon-fri 22:00-06:00 → every day 20:00-06:00 (America/Mexico_City)"]),
+        (
+            NIGHTS,
+            replace(NIGHTS, zone="America/Tijuana"),
+            ["schedule: mon-fri 22:00-06:00 (America/Mexico_City) → mon-fri 22:00-06:00 (America/Tijuana)"],
+        ),
+        (NIGHTS, FREE, ["holidays: with 01-01, with 2026-12-25"]),
+        (
+            FREE,
+            replace(LONGER, holidays=[Holiday(1, 1), Holiday(5, 1)]),
+            [
+                "schedule: mon-fri 22:00-06:00 → every day 20:00-06:00 (America/Mexico_City)",
+                "holidays: without 2026-12-25, with 05-01",
+            ],
+        ),
+    ],
+)
+def test_schedules_are_told_in_words(old: Schedule | None, new: Schedule | None, told: list[str]) -> None:
+    """The hours before and after, and which holidays came and went."""
+    assert words(replace(YARD, schedule=old), replace(YARD, schedule=new)) == tuple(told)

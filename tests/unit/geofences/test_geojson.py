@@ -11,6 +11,7 @@ import pytest
 from geofences.errors import SHOWN, FenceError
 from geofences.formats.geojson import dump_geojson, load_geojson
 from geofences.model import Circle, Corridor, Detect, Fence, FenceKind, Polygonal
+from geofences.schedule import Day, Holiday, Schedule, Window
 
 POINT = {"type": "Point", "coordinates": [-99.1, 19.4]}
 RING = [[-99.0, 19.0], [-98.9, 19.0], [-98.9, 19.1], [-99.0, 19.0]]
@@ -79,6 +80,11 @@ def test_every_property_is_read() -> None:
             approach_m=1000,
             speed_limit_kmh=80,
             applies_to=["reefer", "hazmat"],
+            schedule={
+                "zone": "America/Mexico_City",
+                "hours": [{"days": ["tue", "mon"], "from": "22:00", "to": "06:00"}, {"from": "12:30", "to": "24:00"}],
+                "holidays": ["2026-12-25", "01-01"],
+            },
             valid_from="2026-01-28T09:22:00-06:00",
             valid_to="2026-12-31T23:59:59.250Z",
             protocol="call the driver, then the escort",
@@ -99,6 +105,11 @@ def test_every_property_is_read() -> None:
         approach_m=1000.0,
         speed_limit_kmh=80.0,
         applies_to=frozenset({"reefer", "hazmat"}),
+        schedule=Schedule(
+            "America/Mexico_City",
+            [Window(1320, 360, [Day.MON, Day.TUE]), Window(750, 1440)],
+            [Holiday(1, 1), Holiday(12, 25, 2026)],
+        ),
         valid_from=1769613720000,
         valid_to=1798761599250,
         protocol="call the driver, then the escort",
@@ -166,7 +177,7 @@ PROPERTY_MISTAKES = [
     ({"valid_from": "2026-01-28"}, "valid_from: '2026-01-28' is not an instant such as 2026-01-28T15:22:00Z"),
     ({"valid_from": "2026-13-28T00:00:00Z"}, "valid_from: '2026-13-28T00:00:00Z' is not an instant"),
     ({"valid_from": "2026-01-02T00:00:00Z", "valid_to": "2026-01-01T00:00:00Z"}, "valid_to: must be later"),
-    ({"schedule": {"monday": "08:00-18:00"}}, "schedule: schedules are not evaluated by this version"),
+    ({"schedule": "mon 08:00-18:00"}, "schedule: 'mon 08:00-18:00' is not a schedule such as {\"zone\": "),
     ({"name": "a\nb"}, "name: 'a\\nb' is not a printable text"),
     ({"id": "a@2"}, "id: 'a@2' is not an id; leave out '@'"),
     ({"id": ""}, "id: '' is not an id; give a text of 1 to 64 characters"),
@@ -184,6 +195,80 @@ def test_a_wrong_property_is_told_with_what_would_be_right(properties: dict[str,
     (problem,) = problems(feature(**properties))
     assert problem.startswith("feature 1 (")
     assert text in problem
+
+
+HOURS = {"from": "22:00", "to": "06:00"}
+SCHEDULE_MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"zone": None}, "schedule.zone: None is no time zone; write one such as America/Mexico_City"),
+    (
+        {"zone": "America/Mexico"},
+        "schedule.zone: 'America/Mexico' is no time zone; did you mean 'America/Mexico_City'?",
+    ),
+    ({"zone": "\u200b"}, "schedule.zone: '\\u200b' is no time zone; write one such as America/Mexico_City"),
+    ({"zone": "../etc/passwd"}, "schedule.zone: '../etc/passwd' is no time zone"),
+    ({"hours": None}, "schedule.hours: expected a list of 1 to 100 such as {"),
+    ({"hours": []}, '06:00"}, found an empty list'),
+    ({"hours": HOURS}, "schedule.hours: expected a list of 1 to 100 such as"),
+    ({"hours": [HOURS] * 101}, "schedule.hours: expected a list of 1 to 100"),
+    ({"hours": ["22:00-06:00"]}, "schedule.hours[0]: '22:00-06:00' is not a window such as"),
+    (
+        {"hours": [HOURS, {"from": "22:00"}]},
+        "schedule.hours[1].to: None is no time of the day; write one from 00:00 to 24:00",
+    ),
+    (
+        {"hours": [HOURS | {"from": "24:00"}]},
+        "schedule.hours[0].from: '24:00' is no time of the day; write one from 00:00 to 23:59",
+    ),
+    ({"hours": [HOURS | {"to": "24:01"}]}, "schedule.hours[0].to: '24:01' is no time of the day"),
+    (
+        {"hours": [HOURS | {"to": "6:00"}]},
+        "schedule.hours[0].to: '6:00' is no time of the day; write one from 00:00 to 24:00, such as 08:30",
+    ),
+    ({"hours": [HOURS | {"to": 600}]}, "schedule.hours[0].to: 600 is no time of the day"),
+    ({"hours": [HOURS | {"to": "\u0660\u0666:00"}]}, "schedule.hours[0].to: "),
+    ({"hours": [HOURS | {"day": ["mon"]}]}, "schedule.hours[0].'day': there is no such member; did you mean 'days'?"),
+    ({"hours": [HOURS | {"days": []}]}, "schedule.hours[0].days: expected a list of 1 to 8 such as"),
+    ({"hours": [HOURS | {"days": "mon-fri"}]}, "schedule.hours[0].days: expected a list of 1 to 8 such as"),
+    ({"hours": [HOURS | {"days": ["mon", "sunday"]}]}, "schedule.hours[0].days[1]: 'sunday' is not one of mon, tue, "),
+    ({"hours": [HOURS | {"days": [["mon"]]}]}, "schedule.hours[0].days[0]: list is not one of mon, tue, "),
+    ({"holidays": ""}, "schedule.holidays: expected a list of 1 to 1,000 such as"),
+    ({"holidays": "2026-12-25"}, "schedule.holidays: expected a list of 1 to 1,000 such as"),
+    (
+        {"holidays": ["12-25", "25/12/2026"]},
+        "schedule.holidays[1]: '25/12/2026' is no date; write one such as 2026-12-25",
+    ),
+    ({"holidays": ["02-30"]}, "schedule.holidays[0]: 02-30 is no date of the calendar; write one such as"),
+    ({"holidays": ["2026-02-29"]}, "schedule.holidays[0]: 2026-02-29 is no date of the calendar"),
+    (
+        {"holidays": ["2199-01-01"]},
+        "schedule.holidays[0]: 2199-01-01 is too far away; holidays are of the years 1970 to 2099",
+    ),
+    ({"holiday": ["12-25"]}, "schedule.'holiday': there is no such member; did you mean 'holidays'?"),
+]
+
+
+@pytest.mark.parametrize(("members", "text"), SCHEDULE_MISTAKES)
+def test_a_wrong_schedule_is_told_with_its_place_in_it(members: dict[str, Any], text: str) -> None:
+    """One mistake makes one problem, which names feature, place and remedy."""
+    (problem,) = problems(feature(schedule={"zone": "America/Mexico_City", "hours": [HOURS]} | members))
+    assert problem.startswith("feature 1 (id 'f'): schedule.")
+    assert text in problem
+
+
+def test_all_mistakes_of_a_schedule_are_told() -> None:
+    """And none of the windows that are right."""
+    given = {"zone": "CDMX", "hours": [HOURS, {"from": "x", "to": "y", "days": ["lun"]}], "holidays": ["13-01"]}
+    told = [problem.partition("): schedule.")[2].partition(":")[0] for problem in problems(feature(schedule=given))]
+    assert told == ["zone", "hours[1].from", "hours[1].to", "hours[1].days[0]", "holidays[0]"]
+
+
+def test_nothing_of_a_schedule_may_be_null_or_left_out_but_days_and_holidays() -> None:
+    """Days left out are all of them, holidays too; no holidays are none, as an empty list is."""
+    every = Schedule("UTC", [Window(1320, 360, tuple(Day))])
+    members: dict[str, Any]
+    for members in ({}, {"holidays": None}, {"holidays": []}, {"hours": [HOURS | {"days": None}]}):
+        (fence,) = load(feature(schedule={"zone": "UTC", "hours": [HOURS]} | members))
+        assert fence.schedule == every
 
 
 GEOMETRY_MISTAKES: list[tuple[Any, str]] = [

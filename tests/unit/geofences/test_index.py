@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from geofences.cover import boxes
 from geofences.errors import FenceError
 from geofences.index import FenceIndex
 from geofences.model import Circle, Corridor, Fence, FenceKind, Polygonal, Position, Shape
+from geofences.schedule import Schedule, Window
 from geofences.shapes import geometry
 
 GEOD = Geod(ellps="WGS84")
@@ -142,15 +144,20 @@ def test_the_version_tells_sets_apart_and_not_orders() -> None:
     version = FenceIndex([YARD, TOLL]).version
     assert version == FenceIndex([TOLL, YARD]).version
     moved = Fence(id="toll", shape=Circle(-99.0, 19.05, 301.0), approach_m=1_000.0, kind=FenceKind.TOLL)
-    assert len({version, FenceIndex([YARD]).version, FenceIndex([YARD, moved]).version}) == 3
+    hours = (Window(480, 900), Window(480, 901))
+    closed = [replace(YARD, schedule=Schedule("America/Mexico_City", [window])) for window in hours]
+    sets = ([YARD], [YARD, moved], [closed[0], TOLL], [closed[1], TOLL])
+    assert len({version, *(FenceIndex(fences).version for fences in sets)}) == 5
 
 
 def test_the_version_is_the_same_in_every_process() -> None:
     """Sets have no order that lasts: the version does not depend on the seed of Python's hashes."""
     program = (
-        "from geofences.index import FenceIndex; from geofences.model import *;"
+        "from geofences.index import FenceIndex; from geofences.model import *; from geofences.schedule import *;"
         "tags = frozenset({'reefer', 'hazmat', 'escort', 'night'});"
-        "print(FenceIndex([Fence(id='f', shape=Circle(0.0, 0.0, 9.0), applies_to=tags)]).version)"
+        "hours = frozenset(Window(n * 60, 900, frozenset({Day.MON, Day.WED, Day.FRI, Day.SUN})) for n in range(5));"
+        "free = frozenset(Holiday(n, n) for n in range(1, 9)); schedule = Schedule('America/Tijuana', hours, free);"
+        "print(FenceIndex([Fence(id='f', shape=Circle(0.0, 0.0, 9.0), applies_to=tags, schedule=schedule)]).version)"
     )
     root = Path(__file__).parents[3]
     versions = {

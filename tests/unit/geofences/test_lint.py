@@ -188,6 +188,53 @@ def test_what_is_over_is_told() -> None:
     assert found(circle(valid_to="2036-01-01T00:00:00Z")) == []
 
 
+def asleep(*hours: dict[str, Any], holidays: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A schedule in Mexico's time."""
+    return {"zone": "America/Mexico_City", "hours": list(hours), "holidays": list(holidays)}
+
+
+DAILY = {"from": "22:00", "to": "05:00"}
+ON_HOLIDAYS = {"days": ["holiday"], "from": "08:00", "to": "09:00"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "text"),
+    [
+        ({"schedule": asleep(ON_HOLIDAYS)}, "its schedule never wakes it: holiday 08:00-09:00"),
+        ({"schedule": asleep(ON_HOLIDAYS, holidays=("2025-12-25",))}, "its schedule never wakes it"),
+        (
+            {"schedule": asleep(DAILY), "valid_to": "2026-01-29T03:00:00Z"},
+            "does not wake it before valid_to: every day 22",
+        ),
+        ({"schedule": asleep(DAILY), "valid_to": "2026-01-01T00:00:00Z"}, "valid_to has passed"),
+        (
+            {"schedule": asleep(DAILY), "valid_from": "2026-05-01T15:00:00Z", "valid_to": "2026-05-01T20:00:00Z"},
+            "does not wake it before valid_to",
+        ),
+    ],
+)
+def test_what_its_schedule_never_wakes_is_told(properties: dict[str, Any], text: str) -> None:
+    """No day has its hours any more, or none that is within valid_from and valid_to."""
+    finding = only(circle(**properties))
+    assert finding.code is Code.NEVER_ACTIVE
+    assert text in finding.text
+    assert finding.remedy
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"schedule": asleep(DAILY)},
+        {"schedule": asleep(DAILY), "valid_to": "2026-01-29T05:00:00Z"},
+        {"schedule": asleep(ON_HOLIDAYS, holidays=("2025-12-25", "02-29"))},
+        {"schedule": asleep(DAILY), "valid_from": "2036-01-01T00:00:00Z"},
+    ],
+)
+def test_what_will_wake_is_not(properties: dict[str, Any]) -> None:
+    """However late."""
+    assert found(circle(**properties)) == []
+
+
 def round_shape(corners: int, jitter_m: float) -> list[list[float]]:
     """A circle of 5 km with so many corners, each other one further out by so much."""
     radii = [5_000 + jitter_m * (n % 2) for n in range(corners)]

@@ -12,6 +12,7 @@ from geofences.formats.geojson import open_geojson
 from geofences.lint import lint
 from geofences.map import Track, page
 from geofences.model import Circle, Fence, FenceKind
+from geofences.schedule import Holiday, Schedule, Window
 
 NASTY = "</script><script>alert(1)</script><!-- "
 
@@ -44,6 +45,13 @@ def test_fences_findings_and_tracks_are_in_it() -> None:
             "box": [-99.1, 19.0, -99.0, 19.4],
         }
     ]
+
+
+def test_a_schedule_is_shown_in_words() -> None:
+    """As everywhere else, and not as the file has it."""
+    schedule = Schedule("America/Mexico_City", [Window(1320, 360)], [Holiday(12, 25)])
+    (shown,) = data(page("one", [Fence(id="f", shape=Circle(-99.1, 19.4, 300.0), schedule=schedule)]))["fences"]
+    assert shown["properties"]["schedule"] == str(schedule)
 
 
 def test_names_are_never_markup() -> None:
