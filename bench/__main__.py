@@ -1,4 +1,4 @@
-"""`make bench`: how fast, how soon and how large, on a real broker, in one run. Figures in build/bench.json.
+"""`make bench`: how fast, how soon and how large, on a real broker, in one run; and fences alone. build/bench.json has it.
 
 In each round the bare loop and the monitors follow each other over the same pings, so that they share what else the
 machine does; a figure is the median of the rounds. Exit code 1 when a floor is missed.
@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.child import measure
 from bench.load import PARTITIONS, Load, write_fences, write_load
 from bench.monitor import bench_settings
-from bench.report import BARE, FEW, MANY, WITHOUT, Fact, Round, facts, figures, floors, rows
+from bench.report import BARE, FEW, MANY, WITHOUT, Fact, Round, facts, figures, floors, geofence_rows, rows
 from bench.throughput import Rate
 from telematics.stream import topics
 from telematics.stream.local.broker import LocalBroker
@@ -55,6 +55,7 @@ class Extent:
     recovered: int
     """Vehicles that a monitor has to know again."""
     rebalance: bool
+    geofence_rounds: int
     rates: tuple[int, ...] = (2_000, 10_000)
 
     @property
@@ -63,7 +64,7 @@ class Extent:
         loads = 2 if self.many else 1
         latencies = len(self.latency_fences) * len(self.rates)
         rounds = self.rounds * (1 + len(self.fences) + 1 + 2 * self.many)
-        return loads + rounds + len(self.fences) + latencies + 1 + self.rebalance
+        return loads + rounds + len(self.fences) + latencies + 2 + self.rebalance
 
 
 FULL = Extent(
@@ -75,6 +76,7 @@ FULL = Extent(
     latency_s=6.0,
     recovered=100_000,
     rebalance=True,
+    geofence_rounds=7,
 )
 QUICK = Extent(
     4,
@@ -85,6 +87,7 @@ QUICK = Extent(
     latency_s=4.0,
     recovered=10_000,
     rebalance=False,
+    geofence_rounds=3,
 )
 
 
@@ -113,7 +116,7 @@ class Bench:
             extra: dict[str, dict[str, Any]] = {str(count): self._memory(load, count) for count in extent.fences}
             for count in extent.latency_fences:
                 extra[str(count)]["latency"] = {str(rate): self._latency(load, count, rate) for rate in extent.rates}
-            once = {"recovery": self._recovery()}
+            once = {"geofences": self._geofences(), "recovery": self._recovery()}
             if extent.rebalance:
                 once["rebalance"] = self._rebalance(load)
             return rounds, extra, once
@@ -198,6 +201,10 @@ class Bench:
                 seconds=self._extent.latency_s,
             )
 
+    def _geofences(self) -> dict[str, Any]:
+        with self._step("fences alone"):
+            return measure("bench.geofences", rounds=self._extent.geofence_rounds)
+
     def _recovery(self) -> dict[str, Any]:
         with self._step(f"recovery of {self._extent.recovered:,} vehicles"):
             return measure(
@@ -253,18 +260,19 @@ def main() -> int:
     _print(console, document)
     for fact in facts(document):
         console.print(_told(fact))
-    for floor in floors(rounds):
+    kept = floors(rounds, once["geofences"])
+    for floor in kept:
         verdict = "PASS" if floor.ok else "FAIL"
         console.print(f"{verdict}  {floor.what}: {floor.measured:.3f}, at least {floor.at_least:.2f}")
-    return 0 if all(floor.ok for floor in floors(rounds)) else 1
+    return 0 if all(floor.ok for floor in kept) else 1
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:
-    heading, *body = rows(document)
-    table = Table(*heading, box=None, title_justify="left")
-    for row in body:
-        table.add_row(*row)
-    console.print(table)
+    for heading, *body in (rows(document), geofence_rows(document)):
+        table = Table(*heading, box=None, title_justify="left")
+        for row in body:
+            table.add_row(*row)
+        console.print(table)
     ran = document["run"]
     console.print(f"{OUT}; {ran['seconds']} s on {ran['cores']} cores, load before {ran['load_average_before']}")
 

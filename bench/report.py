@@ -47,17 +47,29 @@ def relative(rounds: Sequence[Round], name: str, to: str) -> float:
     return median(each[name].pings_per_s / each[to].pings_per_s for each in rounds)
 
 
-def floors(rounds: Sequence[Round]) -> list[Floor]:
-    """The floors that these rounds can be held against."""
+def floors(rounds: Sequence[Round], geofences: Mapping[str, Any]) -> list[Floor]:
+    """The floors that these rounds, and what `bench.geofences` found, can be held against."""
     promised = (
         ("1,000 fences, of the bare loop", "1000", BARE, 0.15),
         ("10,000 sparse fences, of 100", "10000", "100", 0.70),
         ("100,000 vehicles, of 10,000", MANY, FEW, 0.80),
     )
-    return [
+    found = [
         Floor(what, relative(rounds, name, to), least)
         for what, name, to, least in promised
         if all(name in each and to in each for each in rounds)
+    ]
+    return [*found, *_geofence_floors(geofences)] if geofences else found
+
+
+def _geofence_floors(found: Mapping[str, Any]) -> list[Floor]:
+    """With a margin of two and more: what is held against each other shares a run, and not always a minute."""
+    sparse, dense = found["sparse"], found["dense"]
+    return [
+        Floor("a point at 1,000 sparse fences, of an STRtree", sparse["1000"]["of_strtree"], 2.0),
+        Floor("a point at 10,000 dense fences, of an STRtree", dense["10000"]["of_strtree"], 1.5),
+        Floor("10,000 sparse fences, of 1,000, alone", sparse["1000"]["match_ns"] / sparse["10000"]["match_ns"], 0.3),
+        Floor("beside a fence of 10,000 vertices, of without it", found["large"]["ratio"], 0.5),
     ]
 
 
@@ -107,7 +119,15 @@ def facts(document: Mapping[str, Any]) -> list[Fact]:
             Fact(f"{event}: pause of partitions that stay", pause["stayed_ms"], "ms"),
             Fact(f"{event}: pause of partitions that move", pause["moved_ms"], "ms"),
         ]
-    return found
+    return [*found, *_geofence_facts(document["geofences"])] if "geofences" in document else found
+
+
+def _geofence_facts(found: Mapping[str, Any]) -> list[Fact]:
+    return [
+        Fact("a point at 1,000 sparse fences", found["sparse"]["1000"]["match_ns"] / 1_000.0, "µs", 1.0),
+        Fact("a point in or near a fence of 10,000 vertices", found["large"]["match_there_ns"] / 1_000.0, "µs"),
+        Fact("the same, judged with its accuracy", found["large"]["judge_there_ns"] / 1_000.0, "µs"),
+    ]
 
 
 def figures(rounds: Sequence[Round], extra: Mapping[str, Mapping[str, Any]], once: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +159,7 @@ def figures(rounds: Sequence[Round], extra: Mapping[str, Mapping[str, Any]], onc
         }
     document |= once
     document["goals"] = [{**asdict(fact), "ok": fact.ok} for fact in facts(document)]
-    document["floors"] = [{**asdict(floor), "ok": floor.ok} for floor in floors(rounds)]
+    document["floors"] = [{**asdict(floor), "ok": floor.ok} for floor in floors(rounds, document.get("geofences", {}))]
     document["rounds"] = [
         {name: {part: round(value) for part, value in rate._asdict().items()} for name, rate in each.items()}
         for each in rounds
@@ -178,4 +198,31 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
         for vehicles, one in document["vehicles"].items():
             what = f"{int(vehicles):,} vehicles, 1,000 fences"
             table.append((what, f"{one['pings_per_s']:,}", "", f"{one['pings_per_cpu_s']:,}"))
+    return table
+
+
+def geofence_rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The table of fences alone, heading first; none where they were not measured."""
+    found = document.get("geofences")
+    if not found:
+        return []
+    table: list[tuple[str, ...]] = [("ns a point", "hits a point", "match", "of an STRtree", "judge", "with distances")]
+    table += [
+        (
+            f"{int(count):,} {kind} fences",
+            f"{one['hits_per_point']:.2f}",
+            f"{one['match_ns']:,}",
+            f"{one['of_strtree']:.1f}",
+            f"{one['judge_ns']:,}",
+            f"{one['distances_ns']:,}",
+        )
+        for kind in ("sparse", "dense")
+        for count, one in found[kind].items()
+    ]
+    large = found["large"]
+    table += [
+        ("1,000 sparse, these points", "", f"{large['without_ns']:,}", "", f"{large['judge_without_ns']:,}", ""),
+        ("and a fence of 10,000 vertices", "", f"{large['with_ns']:,}", "", f"{large['judge_with_ns']:,}", ""),
+        ("in or near that fence", "", f"{large['match_there_ns']:,}", "", f"{large['judge_there_ns']:,}", ""),
+    ]
     return table

@@ -1,18 +1,21 @@
-"""The boundary of one fence, for distances in metres."""
+"""The boundaries of fences, for distances in metres."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 
-from geofences.geodesy import distance_m, metres_per_degree
+from geofences import geodesy
+from geofences.geodesy import ECCENTRICITY_2, EQUATOR_RADIUS_M, distance_m, metres_per_degree
 from geofences.model import Circle, Corridor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from shapely.geometry import Polygon
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from geofences.shapes import Area
 
     Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+    Edges = tuple[Floats, Floats, Floats, Floats]
 
 
 # A plane drawn at the latitude of a fence that is nearest to a pole makes no way longer than it is by more than this
@@ -29,6 +34,12 @@ _PLANE_M = 10_000.0
 _POLAR_DEG = 85.0
 _APART_M = 250.0  # so far apart are the points that tell whether a fence is far
 _POINTS = 512  # and so many about suffice for the largest
+# In the plane of a point at 75 degrees of latitude ways of up to so many metres keep their order to 0.03 %; further away
+# the globe is asked, again and again. Each time leaves a quarter of the error at 1,000 km and 60 degrees.
+_NEAR_M = 1_000.0
+_TIMES = 3
+_TINY = 1e-12
+_AT_ONCE = 100_000  # pairs of a point and an edge: some 10 MB
 
 
 class Boundary:
@@ -39,6 +50,8 @@ class Boundary:
         # Points all along it, in metres about one of them.
         points = shapely.get_coordinates(self._rings)
         farthest = float(np.abs(points[:, 1]).max())
+        self.middle = float(points[:, 0].min() + points[:, 0].max()) / 2.0
+        """The longitude in the middle of it."""
         self._origin = float(points[0, 0]), float(points[0, 1])
         self._scale = metres_per_degree(farthest)
         sides = shapely.transform(self._rings, lambda degrees: (degrees - self._origin) * self._scale)
@@ -49,7 +62,7 @@ class Boundary:
         self._slack_m = apart_m / 2.0 if farthest < _POLAR_DEG else inf
 
     @cached_property
-    def _edges(self) -> tuple[Floats, Floats, Floats, Floats]:
+    def edges(self) -> Edges:
         """Where each edge begins and how far it goes: lon, lat, lon, lat."""
         points, ring = shapely.get_coordinates(self._rings, return_index=True)
         steps = np.diff(points, axis=0)
@@ -62,36 +75,125 @@ class Boundary:
 
         An edge straight in lon/lat stays straight when both axes are scaled to metres, so the nearest point is found
         in that plane; how far it is, is then asked of the ellipsoid. The scale is right at the point's own latitude
-        only, but a neighbour of the nearest point is nearly as near: 1,000 km away the error is 0.01 %, near by none.
+        only: where that is not enough, the nearest point is sought again on the globe. Measured against the geodesic
+        below 75 degrees of latitude: error <= 1 cm up to 100 km, 0.003 % up to 1,000 km.
         """
         if enough_m <= _PLANE_M and self._is_beyond(lon, lat, enough_m):
             return enough_m
-        near_lon, near_lat = self._nearest(lon, lat)
-        return distance_m(lon, lat, near_lon, near_lat)
+        lon = float(_this_side(lon, self.middle))
+        along, squares = _in_plane(self.edges, lon, lat, *metres_per_degree(lat))
+        best = int(squares.argmin())
+        if squares[best] > _NEAR_M * _NEAR_M:
+            close = np.flatnonzero(squares <= _no_nearer(lat, squares[best]))
+            return float(_on_globe(_some(self.edges, close), along[close], lon, lat).min())
+        return _metres(self.edges, best, float(along[best]), lon, lat)
 
     def _is_beyond(self, lon: float, lat: float, metres: float) -> bool:
         """Whether the nearest of the points is so far that no edge can be within `metres`; False is not certain."""
-        x, y = (lon - self._origin[0]) * self._scale[0], (lat - self._origin[1]) * self._scale[1]
+        x = (_this_side(lon, self.middle) - self._origin[0]) * self._scale[0]
+        y = (lat - self._origin[1]) * self._scale[1]
         squares = self._along @ np.array((x, y))
         squares += self._squares
         nearest = squares[squares.argmin()] + x * x + y * y
         return bool(nearest * (1.0 - _TRUE_TO) ** 2 > (metres + self._slack_m) ** 2)
 
-    def _nearest(self, lon: float, lat: float) -> tuple[float, float]:
-        lon_m, lat_m = metres_per_degree(lat)
-        from_lon, from_lat, step_lon, step_lat = self._edges
-        x, y = (from_lon - lon) * lon_m, (from_lat - lat) * lat_m
-        dx, dy = step_lon * lon_m, step_lat * lat_m
-        along = -(x * dx + y * dy) / (dx * dx + dy * dy)
+
+def distances_m(boundaries: Sequence[Boundary], number: Integers, lon: Floats, lat: Floats) -> Floats:
+    """`Boundary.distance_m` of n pairs of a boundary, by number, and a point, degrees: the same, but for the last bits."""
+    counts = np.array([len(one.edges[0]) for one in boundaries], dtype=np.int64)
+    from_lon, from_lat, step_lon, step_lat = map(np.concatenate, zip(*(one.edges for one in boundaries), strict=True))
+    edges = from_lon, from_lat, step_lon, step_lat
+    lon = _this_side(lon, np.array([one.middle for one in boundaries])[number])
+    firsts, counts = (np.cumsum(counts) - counts)[number], counts[number]
+    found = np.empty(len(number))
+    share = np.cumsum(counts) // _AT_ONCE
+    for some in np.split(np.arange(len(number)), np.flatnonzero(np.diff(share)) + 1):
+        found[some] = _some_distances_m(edges, firsts[some], counts[some], lon[some], lat[some])
+    return found
+
+
+def _this_side(lon: Any, middle: Any) -> Any:
+    """Longitudes turned round the globe to be within half a turn of the middle of a fence."""
+    return lon - np.rint((lon - middle) / 360.0) * 360.0
+
+
+def _some_distances_m(edges: Edges, firsts: Integers, counts: Integers, lon: Floats, lat: Floats) -> Floats:
+    """Metres from each point to the nearest of `counts` edges from `firsts` on."""
+    row, starts = np.repeat(np.arange(len(lon)), counts), np.cumsum(counts) - counts
+    edge = np.arange(len(row)) + (firsts - starts)[row]
+    lon_m, lat_m = np.array([metres_per_degree(at) for at in lat.tolist()]).T
+    along, squares = _in_plane(_some(edges, edge), lon[row], lat[row], lon_m[row], lat_m[row])
+    nearest = np.minimum.reduceat(squares, starts)
+    is_far = nearest > _NEAR_M * _NEAR_M
+    close = np.flatnonzero(squares <= np.where(is_far, _no_nearer(lat, nearest), nearest)[row])
+    row, edge, along = row[close], edge[close], along[close]
+    first = np.searchsorted(row, np.arange(len(lon)))
+    ends = (column[first].tolist() for column in (edge, along, lon[row], lat[row]))
+    found = np.array([_metres(edges, *one) for one in zip(*ends, strict=True)])
+    if is_far.any():
+        far = is_far[row]
+        row, edge, along = row[far], edge[far], along[far]
+        metres = _on_globe(_some(edges, edge), along, lon[row], lat[row])
+        found[is_far] = np.minimum.reduceat(metres, np.searchsorted(row, np.flatnonzero(is_far)))
+    return found
+
+
+def _some(edges: Edges, which: Integers) -> Edges:
+    from_lon, from_lat, step_lon, step_lat = edges
+    return from_lon[which], from_lat[which], step_lon[which], step_lat[which]
+
+
+def _metres(edges: Edges, edge: int, along: float, lon: float, lat: float) -> float:
+    """How far a point is from a point of an edge, which is given as a part of it."""
+    from_lon, from_lat, step_lon, step_lat = (float(column[edge]) for column in edges)
+    return distance_m(lon, lat, from_lon + along * step_lon, from_lat + along * step_lat)
+
+
+def _in_plane(edges: Edges, lon: Any, lat: Any, lon_m: Any, lat_m: Any) -> tuple[Floats, Floats]:
+    """The nearest point of each edge, as a part of the edge, and how far it is, metres squared, in a plane.
+
+    Of one point, or of one for each edge; the plane has the scale of its latitude.
+    """
+    from_lon, from_lat, step_lon, step_lat = edges
+    x, y = (from_lon - lon) * lon_m, (from_lat - lat) * lat_m
+    dx, dy = step_lon * lon_m, step_lat * lat_m
+    along = -(x * dx + y * dy) / (dx * dx + dy * dy)
+    np.minimum(np.maximum(along, 0.0, out=along), 1.0, out=along)
+    x += along * dx
+    y += along * dy
+    return along, x * x + y * y
+
+
+def _no_nearer(lat: Any, nearest: Any) -> Any:
+    """Metres squared in the plane of a point: of an edge beyond, the nearest in that plane is nearer on the globe, too."""
+    # By this part a plane may be wrong so far from the point whose scale it has.
+    wrong = np.sqrt(nearest) / EQUATOR_RADIUS_M
+    wrong = 2.0 * wrong * (np.tan(np.radians(np.minimum(np.abs(lat), 89.0))) + wrong)
+    worst = np.where(wrong < 1.0, (1.0 + wrong) / np.maximum(1.0 - wrong, _TINY), inf)
+    return nearest * worst * worst
+
+
+def _on_globe(edges: Edges, along: Floats, lon: Any, lat: Any) -> Floats:
+    """Metres from a point, or one for each edge, to the nearest point of each edge. `along` is a guess where that is.
+
+    The way from a point of an edge to the point asked about leaves in some direction; unless it leaves square to the
+    edge, a nearer point of the edge lies that way.
+    """
+    from_lon, from_lat, step_lon, step_lat = edges
+    to_lon, to_lat = np.radians(lon), np.radians(lat)
+    for _ in range(_TIMES):
+        at_lat, turn = np.radians(from_lat + along * step_lat), to_lon - np.radians(from_lon + along * step_lon)
+        east = np.cos(to_lat) * np.sin(turn)
+        north = np.cos(at_lat) * np.sin(to_lat) - np.sin(at_lat) * np.cos(to_lat) * np.cos(turn)
+        cosine = np.sin(at_lat) * np.sin(to_lat) + np.cos(at_lat) * np.cos(to_lat) * np.cos(turn)
+        sine = np.hypot(east, north)
+        degrees = np.degrees(np.arctan2(sine, cosine)) / np.maximum(sine, _TINY)
+        # The ellipsoid's degree of latitude is shorter than the sphere's by this.
+        squash = (1.0 - ECCENTRICITY_2) / (1.0 - ECCENTRICITY_2 * np.sin(at_lat) ** 2)
+        dx, dy = step_lon * np.cos(at_lat), step_lat * squash
+        along = along + degrees * (east * dx + north * squash * dy) / (dx * dx + dy * dy)
         np.minimum(np.maximum(along, 0.0, out=along), 1.0, out=along)
-        x += along * dx
-        y += along * dy
-        best = int((x * x + y * y).argmin())
-        part = float(along[best])
-        return (
-            float(from_lon[best]) + part * float(step_lon[best]),
-            float(from_lat[best]) + part * float(step_lat[best]),
-        )
+    return geodesy.distances_m(lon, lat, from_lon + along * step_lon, from_lat + along * step_lat)
 
 
 def smallest_extent_m(shape: Shape, polygon: Area) -> float:

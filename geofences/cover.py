@@ -28,6 +28,9 @@ _FULL = 0.5
 _LITTLE = 0.005
 # A road 100 m wide across a country would ask for thousands; 256 boxes of a 1,000 km road are 5 km wide each.
 _MOST_BOXES = 256
+# As many edges of a boundary are a piece of it. A quarter makes judging 10 % faster and the pieces four times as many, four
+# times as many make it 50 % slower where fences overlap.
+_EDGES = 16
 # Cutting rounds to the nearest double, about 3e-14 degrees; 1e-9 degrees are 0.1 mm.
 _MARGIN = 1e-9
 
@@ -45,6 +48,22 @@ def boxes(polygons: Objects) -> tuple[Floats, Integers]:
         owners.append(np.full(len(cut), owner))
     margin = np.array([-_MARGIN, -_MARGIN, _MARGIN, _MARGIN])
     return np.concatenate(bounds) + margin, np.concatenate(owners)
+
+
+def rims(polygons: Objects) -> tuple[Objects, Integers]:
+    """The boundaries of n polygons, cut into m lines of a few edges each, and the number (m,) of each one's polygon."""
+    parts, part_of = shapely.get_parts(polygons, return_index=True)
+    rings, ring_of = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    edges = np.flatnonzero(ring[1:] == ring[:-1])
+    first = np.searchsorted(ring[edges], ring[edges])
+    starts_piece = (np.arange(len(edges)) - first) % _EDGES == 0
+    piece = np.cumsum(starts_piece) - 1
+    # The last edge of a piece gives its end as well.
+    last = np.flatnonzero(np.append(starts_piece[1:], True)) if len(edges) else edges
+    corners = np.insert(edges, last + 1, edges[last] + 1)
+    lines = shapely.linestrings(points[corners], indices=np.insert(piece, last + 1, piece[last]))
+    return lines, part_of[ring_of[ring[edges[starts_piece]]]]
 
 
 def _cut(polygon: Area) -> Floats:

@@ -93,7 +93,11 @@ def _range(points: Iterable[Position]) -> str | None:
     for lon, lat in points:
         if -180.0 <= lon <= 180.0 and -90.0 <= lat <= 90.0:
             continue
-        hint = "; swapped? GeoJSON has longitude first" if abs(lat) <= 180.0 and abs(lon) <= 90.0 else ""
+        hint = ""
+        if abs(lat) <= 180.0 and abs(lon) <= 90.0:
+            hint = "; swapped? GeoJSON has longitude first"
+        elif 180.0 < abs(lon) <= 360.0 and abs(lat) <= 90.0:
+            hint = f"; over the antimeridian? {_SPLIT}"
         return f"position {[lon, lat]} is out of range: longitude is -180 to 180, latitude -90 to 90{hint}"
     return None
 

@@ -21,13 +21,20 @@ from telematics.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from geofences.formats.features import Read
+    from geofences.index import FenceIndex
     from geofences.lint import Finding, Region
     from geofences.map import Track
     from telematics.replay.files import Options
 
+    Floats = NDArray[np.float64]
+
 app = typer.Typer(no_args_is_help=True, help="Try geofences on points; bring them in and out of other programs.")
-_LIMITS = {"lon": 180.0, "lat": 90.0}
+# What the columns of points hold, from where to where; accuracies as `geofences.index` takes them.
+_RANGES = {"lon": ("degrees", -180.0, 180.0), "lat": ("degrees", -90.0, 90.0), "accuracy_m": ("metres", 0.0, 50_000.0)}
 _SHOWN = 20
 _MOST_POINTS = 200_000
 
@@ -53,19 +60,37 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="File to
 def match(
     fences: Fences,
     points: Annotated[
-        Path, typer.Option("--points", metavar="FILE", help="CSV file with columns lon and lat, in degrees.")
+        Path,
+        typer.Option(
+            "--points",
+            metavar="FILE",
+            help="CSV file with columns lon and lat, in degrees, and accuracy_m, metres, where it is known.",
+        ),
     ],
+    accuracy_m: Annotated[
+        float | None,
+        typer.Option("--accuracy-m", metavar="METRES", help="Accuracy of the points for which the file has none."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Say for each point, in the order of the file, in which fences it lies (an edge counts as inside)."""
+    """Say for each point, in the order of the file, in which fences it lies (an edge counts as inside).
+
+    Of points with an accuracy: in which fences it lies for certain, and in which it may lie, with the metres to the
+    boundary, negative where the point itself is inside.
+    """
     import numpy as np
 
     from geofences.formats.geojson import load_geojson
     from geofences.index import FenceIndex
 
     index = FenceIndex(load_geojson(fences))
-    lon, lat = read_points(points)
-    found = index.match(np.array(lon, dtype=float), np.array(lat, dtype=float))
+    columns = read_points(points)
+    lon, lat = np.array(columns["lon"], dtype=float), np.array(columns["lat"], dtype=float)
+    accuracies = _accuracies(columns.get("accuracy_m"), accuracy_m, len(lon))
+    if accuracies is not None:
+        _judged(index, lon, lat, accuracies, json=json)
+        return
+    found = index.match(lon, lat)
     inside = [
         [
             index.fences[number].id
@@ -79,6 +104,50 @@ def match(
     else:
         rows = zip(lon, lat, (", ".join(ids) for ids in inside), strict=True)
         table(("lon", "lat", "fences"), rows)
+
+
+def _accuracies(column: list[float] | None, given: float | None, count: int) -> Floats | None:
+    """The accuracy of each point; None where nothing tells any. Raises UserError."""
+    import numpy as np
+
+    if given is not None:
+        _number(str(given), "accuracy_m", "--accuracy-m")
+    elif column is None:
+        return None
+    accuracies = np.full(count, math.nan) if column is None else np.array(column, dtype=float)
+    unknown = np.isnan(accuracies)
+    if given is None and unknown.any():
+        first = int(unknown.argmax()) + 1
+        raise UserError(f"--points: point {first} has no accuracy_m; say with --accuracy-m what such points have")
+    accuracies[unknown] = given
+    return accuracies
+
+
+def _judged(index: FenceIndex, lon: Floats, lat: Floats, accuracies: Floats, *, json: bool) -> None:
+    import numpy as np
+
+    found = index.judge(lon, lat, accuracies, distances=True)
+    metres = np.round(found.signed_m, 1).tolist()
+    names = (index.fences[number].id for number in found.fences)
+    hits = list(zip(names, found.certain.tolist(), metres, strict=True))
+    points = [hits[start:end] for start, end in zip(found.starts[:-1], found.starts[1:], strict=True)]
+    if json:
+        as_json(
+            [
+                {
+                    "certain": [name for name, certain, _ in one if certain],
+                    "ambiguous": [
+                        {"fence": name, "boundary_m": metres} for name, certain, metres in one if not certain
+                    ],
+                }
+                for one in points
+            ]
+        )
+        return
+    certain = (", ".join(name for name, certain, _ in one if certain) for one in points)
+    ambiguous = (", ".join(f"{name} {metres:+g} m" for name, certain, metres in one if not certain) for one in points)
+    heading = ("lon", "lat", "accuracy m", "certainly in", "ambiguous, metres to the boundary")
+    table(heading, zip(lon, lat, accuracies, certain, ambiguous, strict=True))
 
 
 @app.command()
@@ -337,32 +406,38 @@ def _passed_over(ignored: Counter[str]) -> list[str]:
     return [*told, f"and {more} more"] if more > 0 else told
 
 
-def read_points(path: Path) -> tuple[list[float], list[float]]:
-    """Read columns lon and lat, in degrees, of a CSV file. Raises UserError naming file, line and column."""
-    columns: dict[str, list[float]] = {"lon": [], "lat": []}
+def read_points(path: Path) -> dict[str, list[float]]:
+    """Read columns lon and lat, degrees, of a CSV file, and accuracy_m, metres, where it has one.
+
+    An accuracy left empty is NaN. Raises UserError naming file, line and column.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
-            missing = [name for name in columns if name not in (rows.fieldnames or ())]
+            present = rows.fieldnames or ()
+            missing = [name for name in ("lon", "lat") if name not in present]
             if missing:
-                present = ", ".join(rows.fieldnames or ()) or "nothing"
-                raise UserError(f"{path}, line 1: no column {' and '.join(missing)}; columns there are: {present}")
+                there = ", ".join(present) or "nothing"
+                raise UserError(f"{path}, line 1: no column {' and '.join(missing)}; columns there are: {there}")
+            columns: dict[str, list[float]] = {name: [] for name in _RANGES if name in present}
             for row in rows:
                 for name, values in columns.items():
-                    values.append(_degrees(row[name], name, f"{path}, line {rows.line_num}"))
+                    is_unknown = name == "accuracy_m" and not row[name]
+                    where = f"{path}, line {rows.line_num}, column {name}"
+                    values.append(math.nan if is_unknown else _number(row[name], name, where))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: is not a CSV file in UTF-8: {error}") from None
-    return columns["lon"], columns["lat"]
+    return columns
 
 
-def _degrees(text: str | None, column: str, where: str) -> float:
-    most = _LIMITS[column]
+def _number(text: str | None, column: str, where: str) -> float:
+    unit, least, most = _RANGES[column]
     try:
         value = float(text or "")
     except ValueError:
         value = math.nan
-    if not abs(value) <= most:  # false for NaN too
-        raise UserError(f"{where}, column {column}: {text!r} is no number of degrees from -{most:g} to {most:g}")
+    if not least <= value <= most:  # false for NaN too
+        raise UserError(f"{where}: {text!r} is no number of {unit} from {least:g} to {most:g}")
     return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.report import BARE, FEW, MANY, WITHOUT, facts, figures, floors, rows
+from typing import Any
+
+from bench.report import BARE, FEW, MANY, WITHOUT, facts, figures, floors, geofence_rows, rows
 from bench.throughput import Rate
 
 
@@ -15,19 +17,19 @@ def _round(speed: float, **parts: float) -> dict[str, Rate]:
 def test_a_slow_round_changes_no_ratio() -> None:
     """Each round is held against its own bare loop: a machine busy in one of three changes nothing."""
     rounds = [_round(200_000), _round(50_000), _round(220_000)]
-    assert {floor.what: round(floor.measured, 3) for floor in floors(rounds)} == {
+    assert {floor.what: round(floor.measured, 3) for floor in floors(rounds, {})} == {
         "1,000 fences, of the bare loop": 0.2,
         "10,000 sparse fences, of 100": 0.9,
         "100,000 vehicles, of 10,000": 0.85,
     }
-    assert all(floor.ok for floor in floors(rounds))
+    assert all(floor.ok for floor in floors(rounds, {}))
     assert figures(rounds, {}, {})["bare_loop_pings_per_s"] == 200_000
 
 
 def test_a_missed_floor_is_told() -> None:
     """Below what is promised a floor fails, and the document says so."""
     rounds = [_round(200_000, **{"1000": 0.149, "10000": 0.139, MANY: 0.118})]
-    assert [floor.ok for floor in floors(rounds)] == [False, False, False]
+    assert [floor.ok for floor in floors(rounds, {})] == [False, False, False]
     assert [floor["ok"] for floor in figures(rounds, {}, {})["floors"]] == [False, False, False]
 
 
@@ -35,7 +37,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
     """A quick run without the many vehicles has neither their floor nor their section."""
     rounds = [{name: value for name, value in _round(1000).items() if name not in {FEW, MANY}}]
     assert "vehicles" not in figures(rounds, {}, {})
-    assert len(floors(rounds)) == 2
+    assert len(floors(rounds, {})) == 2
 
 
 def test_the_document_has_the_promised_keys() -> None:
@@ -94,3 +96,31 @@ def test_a_goal_is_told_for_what_it_was_set_for() -> None:
     ]
     few = figures([_round(1000)], {}, {"recovery": recovery | {"vehicles": 10_000}})
     assert {fact.ok for fact in facts(few)} == {None}
+
+
+def _geofences(match_ns: int, ratio: float) -> dict[str, Any]:
+    """What fences alone cost on a machine where 1,000 sparse ones take so long."""
+    one = {"hits_per_point": 0.1, "judge_ns": 900, "distances_ns": 2_000, "of_strtree": 6.0}
+    sets = {"100": {**one, "match_ns": 90}, "1000": {**one, "match_ns": match_ns}, "10000": {**one, "match_ns": 240}}
+    cost = {
+        f"{name}_ns": 160 for name in ("without", "with", "judge_without", "judge_with", "match_there", "judge_there")
+    }
+    return {"sparse": sets, "dense": sets, "large": {"ratio": ratio, **cost}}
+
+
+def test_fences_alone_have_a_goal_and_floors() -> None:
+    """A microsecond a point is a goal, which a slow machine may miss; ratios within the run are floors."""
+    rounds = [_round(1000)]
+    for match_ns, ratio, met, kept in ((160, 0.9, True, [True] * 4), (2_000, 0.4, False, [True, True, True, False])):
+        document = figures(rounds, {}, {"geofences": _geofences(match_ns, ratio)})
+        assert [floor["ok"] for floor in document["floors"][-4:]] == kept
+        (fact,) = [fact for fact in facts(document) if fact.goal == 1.0]
+        assert (fact.figure, fact.unit, fact.ok) == (match_ns / 1_000, "µs", met)
+
+
+def test_fences_alone_have_a_table() -> None:
+    """A row for each set, and for a large fence those beside it, with it and in it."""
+    heading, *body = geofence_rows({"geofences": _geofences(160, 0.9)})
+    assert {len(row) for row in body} == {len(heading)}
+    assert [row[0] for row in body][:2] == ["100 sparse fences", "1,000 sparse fences"]
+    assert len(body) == 9

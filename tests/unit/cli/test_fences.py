@@ -31,6 +31,43 @@ def test_in_a_pipe_each_point_is_a_line(run: Run, fence_file: Path, tmp_path: Pa
     assert ran.out == "-99.0\t19.0\tsquare, yard\n0.0\t0.0\t\n"
 
 
+def test_points_with_an_accuracy_are_judged_by_it(run: Run, fence_file: Path, tmp_path: Path) -> None:
+    """What is certain is told apart from what is ambiguous, which has its metres to the boundary, negative inside."""
+    points = tmp_path / "points.csv"
+    points.write_text(
+        "lon,lat,accuracy_m\n-99.0,19.0,5\n-98.9901,19.0,20\n-98.9899,19.0,\n-98.9,19.0,20\n", encoding="utf-8"
+    )
+    ran = run("fences", "match", "--fences", fence_file, "--points", points, "--accuracy-m", 50, "--json")
+    assert ran.json == [
+        {"certain": ["square", "yard"], "ambiguous": []},
+        {"certain": [], "ambiguous": [{"fence": "square", "boundary_m": -10.5}]},
+        {"certain": [], "ambiguous": [{"fence": "square", "boundary_m": 10.5}]},
+        {"certain": [], "ambiguous": []},
+    ]
+    ran = run("fences", "match", "--fences", fence_file, "--points", points, "--accuracy-m", 50)
+    assert ran.out.splitlines()[:2] == ["-99.0\t19.0\t5.0\tsquare, yard\t", "-98.9901\t19.0\t20.0\t\tsquare -10.5 m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [
+        ("lon,lat,accuracy_m\n1,2,-3\n", [], "line 2, column accuracy_m: '-3' is no number of metres from 0 to 50000"),
+        ("lon,lat,accuracy_m\n1,2,nan\n", [], "line 2, column accuracy_m: 'nan' is no number"),
+        ("lon,lat,accuracy_m\n1,2,3\n1,2,\n", [], "point 2 has no accuracy_m; say with --accuracy-m"),
+        ("lon,lat\n1,2\n", ["--accuracy-m", "60000"], "--accuracy-m: '60000.0' is no number of metres from 0 to 50000"),
+    ],
+)
+def test_a_wrong_accuracy_is_refused(
+    run: Run, fence_file: Path, tmp_path: Path, text: str, arguments: list[str], said: str
+) -> None:
+    """With its line or option, and no result is printed."""
+    points = tmp_path / "points.csv"
+    points.write_text(text, encoding="utf-8")
+    ran = run("fences", "match", "--fences", fence_file, "--points", points, *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
 def test_a_file_without_points_gives_an_empty_list(run: Run, fence_file: Path, tmp_path: Path) -> None:
     """A header alone is a file with no points, not a mistake."""
     points = tmp_path / "points.csv"

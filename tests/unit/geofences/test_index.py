@@ -120,6 +120,33 @@ def test_the_distance_holds_across_a_country(at: Position) -> None:
     )
 
 
+@pytest.mark.parametrize("bad", [-1.0, 50_001.0, float("nan"), float("inf")])
+def test_an_accuracy_that_is_none_is_refused_with_its_point(bad: float) -> None:
+    """An unknown accuracy is for the caller to replace: no guess is made of it."""
+    with pytest.raises(ValueError, match=r"of point 1: give 0 to 50,000 m"):
+        FenceIndex([YARD]).judge([-99.0, -99.0], [19.0, 19.0], [5.0, bad])
+
+
+def test_a_judgement_tells_what_is_certain() -> None:
+    """Inside, near an edge on either side, in a hole, and in an approach, which counts for nothing."""
+    index = FenceIndex([YARD, TOLL])
+    lon = np.array([-98.985, -98.9999, -99.0001, -98.9701, -98.95, -99.01, np.nan, -98.985])
+    found = index.judge(lon, np.array([19.015, 19.01, 19.01, 19.05, 19.05, 19.05, 19.05, 91.0]), 20.0, distances=True)
+    assert len(found) == 8
+    assert found.starts.tolist() == [0, 1, 2, 3, 4, 4, 4, 4, 4]
+    assert found.fences.tolist() == [0, 0, 0, 0]
+    assert found.inside.tolist() == [True, True, False, True]
+    assert found.certain.tolist() == [True, False, False, False]
+    assert found.signed_m[1:] == pytest.approx([-10.5, 10.5, -10.5], abs=0.05)
+    assert index.judge(lon, np.full(8, 19.05), 20.0).signed_m.size == 0
+
+
+def test_no_points_and_no_fences_have_no_judgements() -> None:
+    """An empty batch is a batch, and an empty set a set."""
+    assert FenceIndex([]).judge([-99.0], [19.0], 50_000.0).starts.tolist() == [0, 0]
+    assert FenceIndex([YARD]).judge([], [], []).starts.tolist() == [0]
+
+
 FAR_SQUARE = tuple((lon + 1.0, lat) for lon, lat in SQUARE)
 NARROW = ((-99.0, 19.0), (-98.999, 19.0), (-98.999, 19.01), (-99.0, 19.01), (-99.0, 19.0))
 

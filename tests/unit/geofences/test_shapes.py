@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import shapely
-from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Geod
 from shapely.geometry import Point
 
 from geofences.errors import FenceError
 from geofences.model import Circle, Corridor, Polygonal, Position
 from geofences.shapes import Area, geometry
+from tests.unit.geofences.oracle import Floats, distances_to_line, geodesics_m
 
 GEOD = Geod(ellps="WGS84")
-TO_SPACE = Transformer.from_crs(4979, 4978, always_xy=True)
 # The product's promise is 0.1 %; the layout is held to a good half of it, so that a regression shows early.
 PROMISE = 0.0005
 
-Floats = NDArray[np.float64]
 SQUARE = ((-99.0, 19.0), (-98.9, 19.0), (-98.9, 19.1), (-99.0, 19.1), (-99.0, 19.0))
 
 
@@ -31,14 +27,19 @@ def samples(area: Area, per_edge: int) -> Floats:
     return np.concatenate([(ring[:-1] + part * np.diff(ring, axis=0)).reshape(-1, 2) for ring in rings])
 
 
-def distances_to_line(points: Floats, line: list[Position], step_m: float) -> Floats:
-    """Geodesic metres (n,) from each point to the nearest of points set so densely that their spacing is no matter."""
-    dense = np.concatenate(
-        [np.linspace(start, end, max(2, int(GEOD.inv(*start, *end)[2] / step_m))) for start, end in pairwise(line)]
-    )
-    in_space = [np.column_stack(TO_SPACE.transform(p[:, 0], p[:, 1], np.zeros(len(p)))) for p in (points, dense)]
-    nearest = [((in_space[1] - one) ** 2).sum(axis=1).argmin() for one in in_space[0]]
-    return np.asarray(GEOD.inv(*points.T, *dense[nearest].T)[2])
+def bend(start: Position, leg_m: float, turn_deg: float) -> list[Position]:
+    """Two legs of geodesic length `leg_m` with a turn of `turn_deg` between them."""
+    middle = GEOD.fwd(*start, 70.0, leg_m)[:2]
+    return [start, middle, GEOD.fwd(*middle, 70.0 + turn_deg, leg_m)[:2]]
+
+
+def winding(start: Position, leg_m: float) -> list[Position]:
+    """Twelve legs, each turning by up to 130 degrees from the one before."""
+    line, azimuth = [start], 45.0
+    for turn in np.random.default_rng(7).uniform(-130, 130, 12).tolist():
+        azimuth += turn
+        line.append(GEOD.fwd(*line[-1], azimuth, leg_m)[:2])
+    return line
 
 
 @pytest.mark.parametrize("radius_m", [25.0, 1_000.0, 50_000.0, 200_000.0])
@@ -50,25 +51,46 @@ def test_a_circle_is_round_on_the_ellipsoid(lat: float, radius_m: float) -> None
     assert np.abs(GEOD.inv(lons, lats, *edge.T)[2] / radius_m - 1).max() <= PROMISE
 
 
-@pytest.mark.parametrize(
-    ("line", "buffer_m"),
-    [
-        pytest.param([(-108.0, 25.0), (-98.0, 25.0)], 2_500.0, id="1,000 km east to west"),
-        pytest.param([(0.0, 60.0), (18.0, 60.0)], 2_500.0, id="1,000 km at 60 degrees"),
-        pytest.param([(-106.0, 20.0), (-102.0, 22.0), (-98.0, 27.0)], 3_000.0, id="1,100 km across"),
-        pytest.param([(-99.0, 19.0), (-99.3, 19.2), (-98.99, 19.01), (-99.4, 19.0)], 3_000.0, id="hairpins"),
-        pytest.param([(-99.0, 19.0), (-98.0, 19.0), (-99.0, 19.0)], 1_000.0, id="there and back"),
-        pytest.param([(-99.0, 19.0), (-98.999, 19.0), (-98.999, 19.001)], 2_500.0, id="legs shorter than the buffer"),
-        pytest.param([(0.0, 60.0), (8.0, 62.0)], 200_000.0, id="200 km wide at 60 degrees"),
-        pytest.param([(0.0, 58.0), (10.0, 66.0)], 200_000.0, id="200 km wide, 1,000 km across at 60 degrees"),
-        pytest.param([(-99.0, 19.0), (-98.99, 19.0)], 5.0, id="a lane"),
-    ],
-)
+LINES = {
+    "1,000 km east to west": [(-108.0, 25.0), (-98.0, 25.0)],
+    "1,000 km at 60 degrees": [(0.0, 60.0), (18.0, 60.0)],
+    "1,000 km across 60 degrees": [(0.0, 58.0), (10.0, 66.0)],
+    "1,100 km with a bend": [(-106.0, 20.0), (-102.0, 22.0), (-98.0, 27.0)],
+    "right angle at 60 degrees": bend((10.0, 60.0), 300_000.0, 90.0),
+    "hairpins": [(-99.0, 19.0), (-99.3, 19.2), (-98.99, 19.01), (-99.4, 19.0)],
+    "179 degrees at 60 degrees": bend((10.0, 60.0), 300_000.0, 179.0),
+    "179.9 degrees": bend((-99.0, 19.0), 100_000.0, 179.9),
+    "there and back": [(-99.0, 19.0), (-98.0, 19.0), (-99.0, 19.0)],
+    "short legs": [(-99.0, 19.0), (-98.999, 19.0), (-98.999, 19.001)],
+    "winding": winding((-99.0, 19.0), 1_500.0),
+    "winding at 60 degrees": winding((10.0, 60.0), 30_000.0),
+}
+
+
+@pytest.mark.parametrize("buffer_m", [5.0, 25.0, 2_500.0, 50_000.0, 200_000.0])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_a_corridor_has_its_width_everywhere(line: list[Position], buffer_m: float) -> None:
     """Every point of a corridor's boundary is at the buffer's distance from the line: no gap, no bulge at a joint."""
-    edge = samples(geometry(Corridor((tuple(line),), buffer_m)), 4)
-    edge = edge[np.random.default_rng(2).permutation(len(edge))[:400]]
-    assert np.abs(distances_to_line(edge, line, buffer_m / 60) / buffer_m - 1).max() <= PROMISE
+    area = geometry(Corridor((tuple(line),), buffer_m))
+    edge = samples(area, 4)
+    to_joint = np.min([geodesics_m(*joint, edge) for joint in line], axis=0)
+    rng = np.random.default_rng(2)
+    near = rng.permutation(np.flatnonzero(to_joint < 4 * buffer_m))[:150]
+    edge = edge[np.concatenate([near, rng.integers(0, len(edge), 100)])]
+    assert np.abs(distances_to_line(edge, line, buffer_m / 1e4) / buffer_m - 1).max() <= PROMISE
+
+
+@pytest.mark.parametrize("buffer_m", [25.0, 2_500.0, 200_000.0])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_corridor_holds_the_discs_about_its_line(line: list[Position], buffer_m: float) -> None:
+    """All that is nearer to a place on the line than the buffer less the promise is inside, at joints above all."""
+    area, joints, rng = geometry(Corridor((tuple(line),), buffer_m)), np.array(line), np.random.default_rng(3)
+    leg = rng.integers(0, len(line) - 1, 4_000)
+    along = np.where(rng.random(4_000) < 0.5, rng.integers(0, 2, 4_000), rng.random(4_000))
+    places = joints[leg] + along[:, None] * (joints[leg + 1] - joints[leg])
+    reach = buffer_m * (1 - PROMISE) * np.sqrt(rng.random(4_000))
+    lon, lat, _ = GEOD.fwd(places[:, 0], places[:, 1], rng.uniform(0, 360, 4_000), reach)
+    assert shapely.intersects_xy(area, lon, lat).all()
 
 
 def test_a_repeated_position_of_a_line_changes_nothing() -> None:
@@ -106,7 +128,7 @@ def test_an_approach_is_a_band_of_its_width_around_the_shape(shape: Circle | Cor
     ring = [(float(lon), float(lat)) for lon, lat in shapely.get_coordinates(inner)]
     edge = samples(outer, 2)[::5]
     assert shapely.covers(outer, inner)
-    assert np.abs(distances_to_line(edge, ring, 20.0) / 1_000.0 - 1).max() <= 0.001
+    assert np.abs(distances_to_line(edge, ring, 0.1) / 1_000.0 - 1).max() <= 0.001
 
 
 FAULTS = [
@@ -115,8 +137,22 @@ FAULTS = [
     (Circle(0.0, 0.0, 200_001.0), "at most 200,000 m"),
     (Circle(19.4, -99.1, 100.0), "longitude first"),
     (Circle(-190.0, 99.0, 100.0), "out of range"),
+    (Circle(float("nan"), 0.0, 5.0), "out of range"),
+    (Circle(0.0, float("inf"), 5.0), "out of range"),
+    (Circle(-99.0, 19.0, float("inf")), "at most 200,000 m"),
     (Circle(179.99, 0.0, 5_000.0), "antimeridian; split"),
+    (Circle(-179.99, 0.0, 5_000.0), "antimeridian; split"),
+    (Circle(180.0, 0.0, 5.0), "antimeridian; split"),
+    (Circle(179.0, 70.0, 40_000.0), "antimeridian; split"),
     (Circle(0.0, 84.9, 50_000.0), "beyond 85 degrees"),
+    (Circle(0.0, -90.0, 50.0), "beyond 85 degrees"),
+    (Corridor((((0.0, 84.0), (20.0, 84.9)),), 200_000.0), "beyond 85 degrees"),
+    (Corridor((((0.0, 0.0), (1.0, float("nan"))),), 10.0), "out of range"),
+    (Corridor((((179.9, 0.0), (179.9, 1.0)),), 50_000.0), "antimeridian; split"),
+    (Corridor((((-170.0, 60.0), (-179.9, 61.0)),), 10_000.0), "antimeridian; split"),
+    (Corridor((((170.0, 0.0), (190.0, 0.0)),), 10.0), "at longitude 180"),
+    (Polygonal(((((0.0, 0.0), (1.0, 0.0), (1.0, float("-inf")), (0.0, 0.0)),),)), "out of range"),
+    (Polygonal(((((170.0, 0.0), (190.0, 0.0), (190.0, 1.0), (170.0, 0.0)),),)), "at longitude 180"),
     (Corridor((), 10.0), "needs a line"),
     (Corridor((((0.0, 0.0), (0.0, 0.0)),), 10.0), "two different positions"),
     (Corridor((((179.0, 0.0), (-179.0, 0.0)),), 10.0), "crosses the antimeridian; split"),
