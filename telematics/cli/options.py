@@ -49,6 +49,10 @@ Columns = Annotated[
 Dialect = Annotated[
     DialectChoice | None, typer.Option("--dialect", help="Whose names the columns have; else they tell themselves.")
 ]
+Arrival = Annotated[
+    str | None, typer.Option("--arrival", metavar="COLUMN", help="Column of the arrival; else it is made from ts.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Last arrival to judge: RFC 3339 or epoch.")]
 TripsFile = Annotated[
     Path | None, typer.Option("--trips", metavar="FILE", help="Trips: NDJSON, or a JSON or YAML list.")
 ]

@@ -40,7 +40,10 @@ def note(text: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headings on a terminal, tab-separated without headings in a pipe."""
+    """Print rows under headings on a terminal, tab-separated without headings in a pipe.
+
+    Where a terminal is too narrow for them, texts are folded and numbers are not.
+    """
     if not sys.stdout.isatty():
         for row in rows:
             line("\t".join(_cell(value) for value in row))
@@ -49,9 +52,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
-    for row in rows:
+    drawn_rows = list(rows)
+    for number, column in enumerate(columns):
+        is_text = any(isinstance(row[number], str) for row in drawn_rows)
+        drawn.add_column(column, overflow="fold", no_wrap=not is_text, justify="left" if is_text else "right")
+    for row in drawn_rows:
         drawn.add_row(*(_cell(value) for value in row))
     Console().print(drawn, markup=False)
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telematics.cli.options import Columns, Dialect, DialectChoice, Fences, Json, Rules, TripsFile
+from telematics.cli.options import Arrival, Columns, Dialect, DialectChoice, Fences, Json, Rules, TripsFile, Until
 from telematics.cli.output import EXIT_PROBLEMS, as_json, line, note, table
 from telematics.errors import UserError
 
@@ -44,15 +44,11 @@ def replay(
     ] = None,
     columns: Columns = None,
     dialect: Dialect = None,
-    arrival: Annotated[
-        str | None, typer.Option("--arrival", metavar="COLUMN", help="Column of the arrival; else it is made from ts.")
-    ] = None,
+    arrival: Arrival = None,
     order: Annotated[
         OrderChoice, typer.Option("--order", help="ts: rows are sorted by time. file: rows arrive as they lie.")
     ] = OrderChoice.TS,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Last arrival to judge: RFC 3339 or epoch.")
-    ] = None,
+    until: Until = None,
     tail_s: Annotated[
         float, typer.Option("--tail", metavar="SECONDS", min=0, help="How long time goes on after the last row.")
     ] = 0.0,
@@ -69,12 +65,12 @@ def replay(
 
     index, parameters = FenceIndex(load_geojson(fences)), load_rules(rules)
     documents = load_trips(trips) if trips else ()
-    feed = open_feed(_plan(files, columns, dialect, arrival, order, until, tail_s))
+    feed = open_feed(plan_of(files, columns, dialect, arrival, until, order, tail_s))
     inputs = [*files, fences, *(path for path in (rules, trips) if path)]
     with ExitStack() as stack:
         alerts_out = _writer(stack, out, "--out", inputs)
         rejects_out = _writer(stack, rejects, "--rejects", [*inputs, *([out] if out else [])])
-        progress = stack.enter_context(_bar(files)) if sys.stderr.isatty() and not json else None
+        progress = None if json else stack.enter_context(bar("replay", files))
         refused = Rejects(rejects_out)
         summary = run(feed, index, parameters, documents, alerts_out, refused, progress)
     if json:
@@ -112,15 +108,16 @@ def track_options(columns: str | None, dialect: DialectChoice | None, arrival: s
     return Options(DialectName(dialect) if dialect else None, read_map(columns), arrival)
 
 
-def _plan(
+def plan_of(
     files: list[Path],
-    columns: str | None,
-    dialect: DialectChoice | None,
-    arrival: str | None,
-    order: OrderChoice,
-    until: str | None,
-    tail_s: float,
+    columns: str | None = None,
+    dialect: DialectChoice | None = None,
+    arrival: str | None = None,
+    until: str | None = None,
+    order: OrderChoice = OrderChoice.TS,
+    tail_s: float = 0.0,
 ) -> Plan:
+    """What the options say of the files. Raises UserError naming the option."""
     from telematics.replay.arrival import Order
     from telematics.replay.plan import Plan
     from telematics.wire.dialects.timestamps import read_instant
@@ -144,18 +141,22 @@ def _writer(stack: ExitStack, path: Path | None, option: str, inputs: list[Path]
 
 
 @contextmanager
-def _bar(files: list[Path]) -> Iterator[Progress]:
+def bar(title: str, files: list[Path]) -> Iterator[Progress | None]:
+    """Draw how much of the files was read on standard error; `None`, and no bar, where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     done: dict[Path, int] = {}
     words = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")
-    with Progress(*words, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("replay", total=sum(path.stat().st_size for path in files))
+    with Progress(*words, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as drawn:
+        task = drawn.add_task(title, total=sum(path.stat().st_size for path in files))
 
         def tell(path: Path, read: int) -> None:
             done[path] = read
-            bar.update(task, completed=sum(done.values()))
+            drawn.update(task, completed=sum(done.values()))
 
         yield tell
 
@@ -171,14 +172,18 @@ def _tell(summary: Summary, refused: Rejects, rejects: Path | None) -> None:
         ("alerts", _listed(found["alerts"])),
     ]
     table(("what", "how many"), rows)
+    tell_refused(refused, f"{rejects} has them all" if rejects else "--rejects FILE keeps them all")
+    if summary.pings == 0:
+        line("not one ping could be judged")
+
+
+def tell_refused(refused: Rejects, kept: str) -> None:
+    """Say how many rows were refused, if any, and which was the first; `kept` says where to find them all."""
     if refused.first is not None:
         file, row, refusal = refused.first
-        kept = f"{rejects} has them all" if rejects else "--rejects FILE keeps them all"
         note(
             f"rows rejected: {refused.counts.total():,}, the first is {file}, line {row} ({refusal.reason}: {refusal.detail}); {kept}"
         )
-    if summary.pings == 0:
-        line("not one ping could be judged")
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -65,6 +65,16 @@ class Summary:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """By which fences and rules a recording is judged, who hears the alerts, and, where there are several, its name."""
+
+    fences: FenceIndex
+    rules: RuleSet
+    hear: Callable[[Alert], None]
+    name: str = ""
+
+
 def replay(
     feed: Feed,
     fences: FenceIndex,
@@ -74,7 +84,23 @@ def replay(
     rejects: Rejects | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Judge the files of a feed; `out` gets one alert a line, in the order in which they became knowable.
+    """Judge the files of a feed; `out` gets one alert a line, in the order in which they became knowable."""
+
+    def write(alert: Alert) -> None:
+        if out is not None:
+            out.write(encode_alert(alert) + b"\n")
+
+    return judge(feed, [Judgement(fences, rules, write)], trips, rejects, progress)
+
+
+def judge(
+    feed: Feed,
+    judgements: Sequence[Judgement],
+    trips: Iterable[Trip] = (),
+    rejects: Rejects | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Judge the files of a feed, read once, by each of these. The summary's outcomes and alerts are those of the first.
 
     One engine a partition, as live. Between partitions alerts are ordered by `raised_at`, within one they stay in the
     order of the engine: per vehicle the bytes are those of the live monitor.
@@ -82,56 +108,64 @@ def replay(
     started = time.perf_counter()
     rejects = rejects or Rejects()
     summary = Summary(notes=feed.notes)
-    engines = _Engines(fences, rules, feed.header.partitions if feed.header else 1)
+    partitions = feed.header.partitions if feed.header else 1
+    courts = [_Engines(judgement, partitions) for judgement in judgements]
     for trip in trips:
-        engines.put_trip(from_the_start(trip))
+        for engines in courts:
+            engines.put_trip(from_the_start(trip))
     vehicles: set[str] = set()
     degrees: set[Degree] = set()
     for event in feed.read(rejects, progress):
         if isinstance(event, Trip):
-            engines.put_trip(event)
+            for engines in courts:
+                engines.put_trip(event)
             continue
         for batch in event.values():
             _note_inputs(summary, vehicles, degrees, batch)
-        for alert in engines.step(event, summary):
-            summary.alert_records += 1
-            summary.alerts[alert.rule] += alert.event is AlertEvent.RAISED
-            if out is not None:
-                out.write(encode_alert(alert) + b"\n")
+        for engines in courts:
+            engines.step(event)
+    summary.outcomes, summary.quarantined = courts[0].outcomes, courts[0].quarantined
+    summary.alerts, summary.alert_records = courts[0].alerts, courts[0].alert_records
     summary.rejected = rejects.counts
     summary.vehicles = len(vehicles)
-    if far_from_fences(degrees, fences):
-        summary.notes += (FAR,)
+    far = [judgement.name for judgement in judgements if far_from_fences(degrees, judgement.fences)]
+    summary.notes += tuple(f"{name}: {FAR}" if name else FAR for name in dict.fromkeys(far))
     summary.elapsed_s = time.perf_counter() - started
     return summary
 
 
 class _Engines:
-    """One engine a partition, made when something of it comes."""
+    """One engine a partition, made when something of it comes; and counts of what they said, as in `Summary`."""
 
-    def __init__(self, fences: FenceIndex, rules: RuleSet, partitions: int) -> None:
-        self._fences = fences
-        self._rules = rules
+    def __init__(self, judgement: Judgement, partitions: int) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.quarantined: Counter[Quarantine] = Counter()
+        self.alerts: Counter[str] = Counter()
+        self.alert_records = 0
+        self._judgement = judgement
         self._partitions = partitions
         self._engines: dict[int, MonitorEngine] = {}
 
     def put_trip(self, trip: Trip) -> None:
         self._engine(partition_of(trip.vehicle_id.encode(), self._partitions)).put_trip(trip)
 
-    def step(self, inputs: Inputs, summary: Summary) -> Iterable[Alert]:
+    def step(self, inputs: Inputs) -> None:
         streams: list[list[Alert]] = []
         for partition, batch in inputs.items():
             effects = self._engine(partition).step(batch)
-            summary.outcomes.update({outcome: effects.counts[outcome] for outcome in PING_OUTCOMES})
-            summary.quarantined.update(effects.quarantined)
+            self.outcomes.update({outcome: effects.counts[outcome] for outcome in PING_OUTCOMES})
+            self.quarantined.update(effects.quarantined)
             streams.append(effects.alerts)
         # Not a sort: two alerts of one partition keep their order whatever their instants.
-        return heapq.merge(*streams, key=lambda alert: alert.raised_at)
+        for alert in heapq.merge(*streams, key=lambda alert: alert.raised_at):
+            self.alert_records += 1
+            self.alerts[alert.rule] += alert.event is AlertEvent.RAISED
+            self._judgement.hear(alert)
 
     def _engine(self, partition: int) -> MonitorEngine:
         engine = self._engines.get(partition)
         if engine is None:
-            engine = self._engines[partition] = MonitorEngine(self._fences, self._rules)
+            engine = self._engines[partition] = MonitorEngine(self._judgement.fences, self._judgement.rules)
         return engine
 
 

@@ -22,7 +22,7 @@ from telematics.replay.feed import open_feed
 from telematics.replay.files import Options
 from telematics.replay.plan import Plan
 from telematics.replay.rejects import Rejects
-from telematics.replay.runner import Summary, replay
+from telematics.replay.runner import Judgement, Summary, judge, replay
 from telematics.wire.alerts import decode_alert
 from telematics.wire.partitioner import partition_of
 from telematics.wire.pings import encode_ping
@@ -174,3 +174,19 @@ def _by_vehicle(out: io.BytesIO) -> dict[str, list[bytes]]:
         assert isinstance(alert, Alert)
         found.setdefault(alert.vehicle_id, []).append(line)
     return found
+
+
+def test_one_reading_is_judged_by_several() -> None:
+    """Each says what it says alone, and the summary is that of the first."""
+    fence = load_geojson(FENCE)
+    ways = [(FenceIndex(fence), load_rules(None)), (FenceIndex([]), load_rules(None))]
+    plan = Plan((DIRTY,), COLUMNS, tail_ms=600_000)
+    together: list[list[Alert]] = [[], []]
+    summary = judge(open_feed(plan), [Judgement(*way, heard.append) for way, heard in zip(ways, together, strict=True)])
+    for way, heard in zip(ways, together, strict=True):
+        alone: list[Alert] = []
+        judge(open_feed(plan), [Judgement(*way, alone.append)])
+        assert heard == alone
+    assert len(together[0]) > len(together[1]) > 0
+    assert (summary.alert_records, summary.pings) == (len(together[0]), 184)
+    assert sum(summary.outcomes.values()) == summary.pings
