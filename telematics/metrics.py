@@ -43,6 +43,10 @@ class Metrics:
     partition_lag: Gauge = field(init=False)
     vehicles: Gauge = field(init=False)
     open_alerts: Gauge = field(init=False)
+    fence_set: Gauge = field(init=False)
+    fences: Gauge = field(init=False)
+    fence_set_info: Gauge = field(init=False)
+    fence_sets_refused: Counter = field(init=False)
     partitions: Gauge = field(init=False)
     build_info: Gauge = field(init=False)
 
@@ -126,6 +130,25 @@ class Metrics:
         )
         self.vehicles = Gauge("telematics_vehicles", "Vehicles in state.", ["partition"], registry=to)
         self.open_alerts = Gauge("telematics_open_alerts", "Alerts raised and not cleared.", ["partition"], registry=to)
+        self.fence_set = Gauge(
+            "telematics_fence_set",
+            "Number of the fence set in force; 0 for the fences of a file.",
+            ["partition"],
+            registry=to,
+        )
+        self.fences = Gauge("telematics_fences", "Fences of the set in force.", ["partition"], registry=to)
+        self.fence_set_info = Gauge(
+            "telematics_fence_set_info",
+            "Always 1; the label `version` is the `fences_version` that alerts carry now.",
+            ["partition", "version"],
+            registry=to,
+        )
+        self.fence_sets_refused = Counter(
+            "telematics_fence_sets_refused",
+            "Fence sets that were published and not taken, by reason; the set in force stays.",
+            ["reason"],
+            registry=to,
+        )
         self.partitions = Gauge(
             "telematics_partitions",
             "Partitions held by this process, by state: rebuilding or running.",
@@ -152,7 +175,21 @@ class Metrics:
         self.rebuild_truncated.inc(effects.counts[Outcome.REBUILD_TRUNCATED])
         self.state_dropped.inc(effects.counts[Outcome.STATE_DROPPED])
 
+    def count_fences(self, partition: int, number: int, fences: int, version: str) -> None:
+        """A set of so many fences is in force in a partition from now on."""
+        self._forget_fences(partition)
+        self.fence_set.labels(str(partition)).set(number)
+        self.fences.labels(str(partition)).set(fences)
+        self.fence_set_info.labels(str(partition), version).set(1)
+
+    def _forget_fences(self, partition: int) -> None:
+        for sample in [sample for metric in self.fence_set_info.collect() for sample in metric.samples]:
+            if sample.labels["partition"] == str(partition):
+                self.fence_set_info.remove(str(partition), sample.labels["version"])
+
     def forget_partition(self, partition: int) -> None:
         """Drop the gauges of a partition that another process owns now, so that they do not freeze at old values."""
-        for gauge in (self.partition_clock, self.partition_lag, self.vehicles, self.open_alerts):
+        self._forget_fences(partition)
+        own = (self.partition_clock, self.partition_lag, self.vehicles, self.open_alerts, self.fence_set, self.fences)
+        for gauge in own:
             gauge.remove(str(partition))

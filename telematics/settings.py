@@ -152,6 +152,11 @@ class TopicSettings(_Section):
         return f"{self.prefix}trips"
 
     @property
+    def fences(self) -> str:
+        """Name of the compacted topic with the fence sets, one partition."""
+        return f"{self.prefix}geofences"
+
+    @property
     def states(self) -> str:
         """Name of the compacted topic with what the monitor keeps of each vehicle."""
         return f"{self.prefix}vehicle-state"

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from telematics.cli import bridge, broker, deadletter, fences, rules, topics, trips, tuning
+from telematics.cli import bridge, broker, deadletter, fences, fencesets, rules, topics, trips, tuning
 from telematics.cli.doctor import doctor
 from telematics.cli.explain import explain
 from telematics.cli.monitor import monitor
@@ -56,6 +56,8 @@ app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(trips.app, name="trips")
 fences.app.command()(tuning.backtest)
 fences.app.command()(tuning.stats)
+fences.app.command()(fencesets.publish)
+fences.app.command()(fencesets.history)
 app.add_typer(fences.app, name="fences")
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from telematics.model import Alert, Batch, Trip
     from telematics.replay.explanation import Explanation
+    from telematics.replay.fencesets import RecordedSets
     from telematics.replay.files import Options
     from telematics.texts import Language
 
@@ -56,7 +58,10 @@ def explain(
     dialect: Dialect = None,
     trips: TripsFile = None,
     fences: Annotated[
-        Path | None, typer.Option("--fences", metavar="FILE", help="GeoJSON file of the geofences that held.")
+        Path | None,
+        typer.Option(
+            "--fences", metavar="FILE", help="GeoJSON file of the geofences that held, if no set was published."
+        ),
     ] = None,
     rules: Rules = None,
     language: LanguageOption = LanguageName.EN,
@@ -66,7 +71,7 @@ def explain(
 ) -> None:
     """Explain an alert by its id, or what each rule made of a vehicle at a time and what held it back."""
     if (alert_id is None) == (vehicle is None):
-        raise UserError("say what to explain: an ALERT_ID, or --vehicle ID with --at TIME and --fences FILE")
+        raise UserError("say what to explain: an ALERT_ID, or --vehicle ID with --at TIME")
     if dump is None and (columns or dialect or trips):
         raise UserError("--map, --dialect and --trips say how a file is read: they need --dump FILE")
     from telematics.texts import Language
@@ -74,8 +79,8 @@ def explain(
     if alert_id is not None:
         _explain_alert(alert_id, alerts, Language(language), bootstrap, prefix, json=json)
         return
-    if at is None or fences is None:
-        raise UserError("--vehicle needs --at TIME and --fences FILE: a rule is explained against the fences that held")
+    if at is None:
+        raise UserError("--vehicle needs --at TIME: rules are explained as of a time")
     given = None if dump is None else _Given(dump, track_options(columns, dialect), trips)
     explanation = _of_vehicle(vehicle or "", instant(at, "--at"), given, fences, rules, bootstrap, prefix)
     if not explanation.pings:
@@ -111,7 +116,7 @@ def _of_vehicle(
     vehicle_id: str,
     at: int,
     given: _Given | None,
-    fences: Path,
+    fences: Path | None,
     rules: Path | None,
     bootstrap: str | None,
     prefix: str | None,
@@ -120,15 +125,18 @@ def _of_vehicle(
     from geofences.index import FenceIndex
     from telematics.core.params import load_rules
     from telematics.replay.explanation import explain_vehicle
+    from telematics.replay.fencesets import Holding
 
-    index, parameters = FenceIndex(load_geojson(fences)), load_rules(rules)
+    index, parameters = FenceIndex(load_geojson(fences)) if fences else None, load_rules(rules)
     if given is not None:
-        return explain_vehicle(_from_file(given, vehicle_id, at), index, parameters, vehicle_id, at)
+        partition, sets, inputs = _from_file(given, vehicle_id, at)
+        return explain_vehicle(Holding(index, sets).engine(partition, parameters), inputs, vehicle_id, at)
     settings = settings_from(bootstrap, prefix)
     from telematics.stream.inputs import read_inputs
 
     found = asyncio.run(read_inputs(settings, vehicle_id, at))
-    return explain_vehicle(found.in_order, index, parameters, vehicle_id, at, truncated=found.truncated)
+    engine = Holding(index, found.sets).engine(found.partition, parameters, truncated=found.truncated)
+    return explain_vehicle(engine, found.in_order, vehicle_id, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +148,24 @@ class _Given:
     trips: Path | None
 
 
-def _from_file(file: _Given, vehicle_id: str, at: int) -> Iterator[Batch | Trip]:
+def _from_file(file: _Given, vehicle_id: str, at: int) -> tuple[int, RecordedSets | None, Iterator[Batch | Trip]]:
+    """The vehicle's partition, the fence sets of the file, and what came in that partition."""
     from telematics.model import Trip
-    from telematics.replay.feed import open_feed
+    from telematics.replay.feed import open_feed, sets_first
     from telematics.replay.plan import Plan
     from telematics.replay.rejects import Rejects
     from telematics.replay.trips import from_the_start, load_trips
     from telematics.wire.partitioner import partition_of
 
     feed = open_feed(Plan((file.path,), file.options, until_ms=at))
-    yield from map(from_the_start, load_trips(file.trips) if file.trips else ())
     number = 0 if feed.header is None else partition_of(vehicle_id.encode(), feed.header.partitions)
-    for given in feed.read(Rejects()):
-        if isinstance(given, Trip):
-            yield given
-        elif number in given:
-            yield given[number]
+    sets, events = sets_first(feed.read(Rejects()))
+    of_it = (
+        given if isinstance(given, Trip) else given[number]
+        for given in events
+        if isinstance(given, Trip) or number in given
+    )
+    return number, sets, chain(map(from_the_start, load_trips(file.trips) if file.trips else ()), of_it)
 
 
 async def _from_topic(alert_id: str, bootstrap: str | None, prefix: str | None) -> list[Alert]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Try geofences on points; bring them in and out of other programs.")
 # What the columns of points hold, from where to where; accuracies as `geofences.index` takes them.
 _RANGES = {"lon": ("degrees", -180.0, 180.0), "lat": ("degrees", -90.0, 90.0), "accuracy_m": ("metres", 0.0, 50_000.0)}
+FINDING = ("severity", "code", "feature", "place (lon, lat)", "what", "what would be right")
 _SHOWN = 20
 _MOST_POINTS = 200_000
 
@@ -165,7 +166,7 @@ def lint(
     from geofences.formats.geojson import open_geojson
     from geofences.lint import lint as look
 
-    box, now = _region(region), int(time.time() * 1000)
+    box, now = region_of(region), int(time.time() * 1000)
     document, read = open_geojson(file)
     findings = look(read, box, now)
     if fix:
@@ -173,8 +174,7 @@ def lint(
     if json:
         as_json([_told(finding) for finding in findings])
     elif findings:
-        heading = ("severity", "code", "feature", "place (lon, lat)", "what", "what would be right")
-        table(heading, [_row(finding) for finding in findings])
+        table(FINDING, [row_of(finding) for finding in findings])
     else:
         note(f"{file}: {len(read)} {'fence' if len(read) == 1 else 'fences'}, nothing found")
     if findings:
@@ -195,7 +195,7 @@ def _repaired(
         left = look(read)
         if len(left) >= len(findings):
             break
-        _write(text + "\n", file)
+        write_out(text + "\n", file)
         findings = left
         repaired |= fixes.keys()
     if repaired:
@@ -203,7 +203,8 @@ def _repaired(
     return findings
 
 
-def _region(text: str | None) -> Region:
+def region_of(text: str | None) -> Region:
+    """The box that `--region` names. Raises UserError."""
     from geofences.lint import MEXICO, Region
 
     if text is None:
@@ -217,7 +218,8 @@ def _region(text: str | None) -> Region:
     return Region(west, south, east, north)
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def row_of(finding: Finding) -> tuple[str, ...]:
+    """A finding as a row of a table under `FINDING`."""
     place = "" if finding.place is None else f"{finding.place[0]:g}, {finding.place[1]:g}"
     name = f"{finding.feature} ({finding.fence_id or 'no id'})"
     remedy = f"{finding.remedy} [--fix does it]" if finding.is_safe else finding.remedy
@@ -258,10 +260,10 @@ def show(
     from geofences.map import page
 
     _, read = open_geojson(file)
-    findings = look(read, _region(region), int(time.time() * 1000))
+    findings = look(read, region_of(region), int(time.time() * 1000))
     driven = _tracks(tracks or [], vehicle, track_options(columns, dialect)) if tracks else []
     drawn = [one.fence for one in read if one.fence is not None]
-    _write(page(file.name, drawn, findings, driven), out)
+    write_out(page(file.name, drawn, findings, driven), out)
     note(f"{out}: {len(drawn)} of {len(read)} features, {len(findings)} findings, {len(driven)} tracks")
 
 
@@ -332,7 +334,7 @@ def import_(
 
     foreign = Foreign(defaults=_defaults(given or []))
     fences = FORMATS[kind or format_of(file)].load(file, foreign)
-    _write(dump_geojson(fences) + "\n", out)
+    write_out(dump_geojson(fences) + "\n", out)
     note(f"{file}: {len(fences)} {'fence' if len(fences) == 1 else 'fences'}")
     for told in _passed_over(foreign.ignored):
         note(told)
@@ -359,10 +361,10 @@ def export(
     written = FORMATS[kind or format_of(out or Path())].dump(load_geojson(fences))
     if isinstance(written, bytes) and out is None and sys.stdout.isatty():
         raise UserError("--out: say where to; bytes are nothing for a terminal")
-    _write(written, out)
+    write_out(written, out)
 
 
-def _write(content: str | bytes, out: Path | None) -> None:
+def write_out(content: str | bytes, out: Path | None) -> None:
     """To a file that is there whole or not at all, or to standard output. Raises UserError."""
     data = content.encode() if isinstance(content, str) else content
     if out is None:

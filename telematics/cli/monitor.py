@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from telematics.cli.options import Bootstrap, Fences, Json, Port, Prefix, Rules, settings_from
+from telematics.cli.options import Bootstrap, FencesOrSets, Json, Port, Prefix, Rules, settings_from
 
 
 def monitor(
-    fences: Fences,
+    fences: FencesOrSets = None,
     rules: Rules = None,
     group: Annotated[
         str | None, typer.Option("--group", metavar="NAME", help="Consumer group, instead of TELEMATICS_KAFKA__GROUP.")
@@ -23,7 +23,8 @@ def monitor(
 ) -> None:
     """Judge pings and publish alerts until SIGTERM or Ctrl-C; several of one group share the partitions.
 
-    A fence or rules file that is wrong is refused before any ping is read. With --json log lines are JSON.
+    A fence or rules file that is wrong is refused before any ping is read. Without a fence file the sets that are
+    published hold (`telematics fences publish`), and no ping is judged before there is one. With --json log lines are JSON.
     """
     import uvloop
 
@@ -33,7 +34,7 @@ def monitor(
     from telematics.stream.service import run
 
     settings = settings_from(bootstrap, prefix, group=group, port=port, json_log=json)
-    index = FenceIndex(load_geojson(fences))
+    index = FenceIndex(load_geojson(fences)) if fences else None
     parameters = load_rules(rules)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, index, parameters))

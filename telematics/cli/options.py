@@ -29,6 +29,10 @@ Port = Annotated[
 Fences = Annotated[
     Path, typer.Option("--fences", metavar="FILE", help="GeoJSON file of the geofences.", show_default=False)
 ]
+FencesOrSets = Annotated[
+    Path | None,
+    typer.Option("--fences", metavar="FILE", help="GeoJSON file of the geofences; without it the published sets hold."),
+]
 Rules = Annotated[
     Path | None,
     typer.Option("--rules", metavar="FILE", help="YAML file of rule parameters; without it the defaults hold."),

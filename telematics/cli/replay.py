@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telematics.cli.options import Arrival, Columns, Dialect, DialectChoice, Fences, Json, Rules, TripsFile, Until
+from telematics.cli.options import Arrival, Columns, Dialect, DialectChoice, FencesOrSets, Json, Rules, TripsFile, Until
 from telematics.cli.output import EXIT_PROBLEMS, as_json, line, note, table
 from telematics.errors import UserError
 
@@ -35,7 +35,7 @@ def replay(
         list[Path],
         typer.Argument(metavar="FILE...", help="CSV, NDJSON or dumps, plain or in gzip.", show_default=False),
     ],
-    fences: Fences,
+    fences: FencesOrSets = None,
     rules: Rules = None,
     trips: TripsFile = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write alerts there, one a line.")] = None,
@@ -54,7 +54,7 @@ def replay(
     ] = 0.0,
     json: Json = False,
 ) -> None:
-    """Judge recorded pings. Exits 1 when not one row could be read, 2 when files or options are wrong."""
+    """Judge recorded pings, with the fences of a file or of the dump. Exits 1 when not one row could be read, 2 when files or options are wrong."""
     from geofences.formats.geojson import load_geojson
     from geofences.index import FenceIndex
     from telematics.core.params import load_rules
@@ -63,10 +63,10 @@ def replay(
     from telematics.replay.runner import replay as run
     from telematics.replay.trips import load_trips
 
-    index, parameters = FenceIndex(load_geojson(fences)), load_rules(rules)
+    index, parameters = FenceIndex(load_geojson(fences)) if fences else None, load_rules(rules)
     documents = load_trips(trips) if trips else ()
     feed = open_feed(plan_of(files, columns, dialect, arrival, until, order, tail_s))
-    inputs = [*files, fences, *(path for path in (rules, trips) if path)]
+    inputs = [*files, *(path for path in (fences, rules, trips) if path)]
     with ExitStack() as stack:
         alerts_out = _writer(stack, out, "--out", inputs)
         rejects_out = _writer(stack, rejects, "--rejects", [*inputs, *([out] if out else [])])

@@ -95,7 +95,7 @@ def dump(
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
-    """Write pings, ticks and trips as they lie in the topics to a file that `telematics replay` takes."""
+    """Write pings, ticks, trips and fence sets as they lie in the topics to a file that `telematics replay` takes."""
     end = instant(until, "--until") if until is not None else None
     settings = settings_from(bootstrap, prefix)
     from telematics.stream.dump import dump as dump_topics

@@ -23,8 +23,8 @@ class FenceSets:
         self._look_ahead()
 
     def pop(self) -> FenceIndex:
-        """The next one; of several at one time the first that came."""
-        place = next(i for i, (effective_at, _) in enumerate(self._coming) if effective_at == self.next_at)
+        """The next one; of several at one time the last that came."""
+        place = max(i for i, (effective_at, _) in enumerate(self._coming) if effective_at == self.next_at)
         _, fences = self._coming[place]
         del self._coming[: place + 1]
         self._look_ahead()

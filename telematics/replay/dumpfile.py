@@ -9,7 +9,8 @@ line is one record:
 
     {"partition":0,"offset":17,"arrival":"2026-01-28T15:22:00.000Z","kind":"ping","key":"truck-1","value_b64":"…"}
 
-`kind` is ping, tick or trip. A key that is no UTF-8 stands in `key_b64` instead. `key` and `value_b64` are null where
+`kind` is ping, tick, trip, geofence (a record of the fences topic) or set_reading: the partition of the pings had read
+the fence set of the key too late, and it counted there from the arrival on; the offset is the set's number. A key that is no UTF-8 stands in `key_b64` instead. `key` and `value_b64` are null where
 the record's are. `arrival` may also be a whole number of milliseconds (it is, where the stamp is no calendar date).
 Records of one kind and partition stand in the order of their offsets; otherwise the order of lines is free.
 """
@@ -37,6 +38,11 @@ class Kind(StrEnum):
     PING = "ping"
     TICK = "tick"
     TRIP = "trip"
+    GEOFENCE = "geofence"
+    SET_READING = "set_reading"
+
+
+OF_FENCES = frozenset({Kind.GEOFENCE, Kind.SET_READING})
 
 
 class DumpProfile(StrEnum):

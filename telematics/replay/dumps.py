@@ -1,4 +1,4 @@
-"""Dumps as their partitions, with the ticks and trips they hold."""
+"""Dumps as their partitions, with the ticks, trips and fence sets they hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import cast
 
 from telematics.model import Batch, Trip
 from telematics.replay.clock import ticks_between
-from telematics.replay.dumpfile import DumpProfile, DumpRecord, Header, Kind, decode_line
+from telematics.replay.dumpfile import OF_FENCES, DumpProfile, DumpRecord, Header, Kind, decode_line
+from telematics.replay.fencesets import FenceSetReader, RecordedSets
 from telematics.replay.files import Found
 from telematics.replay.lines import read_lines
 from telematics.replay.plan import WINDOW, Inputs, Plan, Progress, progress_of
@@ -52,20 +53,32 @@ class _Placed:
 
 
 def _turn(placed: _Placed) -> int:
-    """Ascending clocks; at the same clock a trip comes before the inputs that it applies to."""
+    """Fences, then ascending clocks; at the same clock a trip comes before the inputs that it applies to."""
+    if placed.record.kind in OF_FENCES:
+        return -1
     return placed.clock * 2 + (placed.record.kind is not Kind.TRIP)
 
 
 def read_dumps(
     found: tuple[Found, ...], plan: Plan, header: Header, rejects: Rejects, progress: Progress | None
-) -> Iterator[Trip | Inputs]:
-    """Trips, and windows of inputs by partition, in the order of arrival."""
+) -> Iterator[RecordedSets | Trip | Inputs]:
+    """Fence sets first, if there are any; then trips, and windows of inputs by partition, in the order of arrival."""
     live = header.profile is DumpProfile.LIVE
     streams = [sort_external(_place(each, rejects, progress, live=live), _turn, plan.chunk) for each in found]
+    fences: FenceSetReader | None = FenceSetReader(live=live)
     window: dict[int, list[_Placed]] = {}
     waiting = 0
     ends: dict[int, _Placed] = {}
     for placed in heapq.merge(*streams, key=_turn):
+        if placed.record.kind in OF_FENCES and fences is not None:
+            refusal = fences.take(placed.record)
+            if refusal is not None:
+                rejects.add(placed.file, placed.line, refusal, placed.value)
+            continue
+        if fences is not None:
+            if (sets := fences.taken()) is not None:
+                yield sets
+            fences = None
         if plan.until_ms is not None and placed.clock > plan.until_ms:
             break
         record = placed.record
@@ -106,8 +119,8 @@ def _tail(ends: dict[int, _Placed], tail_ms: int) -> Inputs:
 def _place(found: Found, rejects: Rejects, progress: Progress | None, *, live: bool) -> Iterator[_Placed]:
     """The records of a dump with the clock that each partition, and the trips, have when it comes.
 
-    Simulated trips come first: a monitor has read them all before it judges a ping, and they say themselves from when on
-    they apply.
+    Simulated trips and all fence sets come first: a monitor has read them before it judges a ping, and they say themselves
+    from when on they apply.
     """
     clocks: dict[tuple[bool, int], int] = {}
     header_seen = False
@@ -122,7 +135,7 @@ def _place(found: Found, rejects: Rejects, progress: Progress | None, *, live: b
             if refusal is not None:
                 rejects.add(file, line.number, refusal, line.raw)
             continue
-        if record.kind is Kind.TRIP and not live:
+        if record.kind in OF_FENCES or (record.kind is Kind.TRIP and not live):
             yield _Placed(0, record, file, line.number)
             continue
         stream = (record.kind is Kind.TRIP, record.partition)

@@ -6,14 +6,11 @@ others do reaches it only as the partition's clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from geofences.index import FenceIndex
-from geofences.model import Fence
 from telematics.core.engine import MonitorEngine
-from telematics.core.params import RuleSet
 from telematics.core.rules import RULES
 from telematics.core.rules.base import Verdict
 from telematics.model import Alert, Batch, Trip
@@ -43,21 +40,11 @@ class Explanation:
     alerts: tuple[Alert, ...]
 
 
-def explain_vehicle(
-    inputs: Iterable[Batch | Trip],
-    fences: FenceIndex,
-    rules: RuleSet,
-    vehicle_id: str,
-    at: int,
-    *,
-    truncated: bool = False,
-) -> Explanation:
+def explain_vehicle(engine: MonitorEngine, inputs: Iterable[Batch | Trip], vehicle_id: str, at: int) -> Explanation:
     """Run the inputs with arrival ≤ `at` (ms) through a fresh engine and listen to what it says of one vehicle.
 
-    The inputs are those of the vehicle's partition, with trips where they were published. `truncated`: they do not
-    begin where the log does.
+    The inputs are those of the vehicle's partition, with trips where they were published.
     """
-    engine = MonitorEngine(fences, rules, truncated=truncated)
     heard: dict[tuple[str, str], Said] = {}
     alerts: list[Alert] = []
     pings = 0
@@ -80,7 +67,7 @@ def explain_vehicle(
     quiet = (Said(rule.id, "", Verdict.QUIET, None, {}) for rule in RULES if rule.id not in spoken)
     order = {rule.id: number for number, rule in enumerate(RULES)}
     said = sorted([*heard.values(), *quiet], key=lambda one: (order.get(one.rule, len(order)), one.subject))
-    return Explanation(vehicle_id, at, pings, _facts(engine, vehicle_id, at, fences.fences), tuple(said), tuple(alerts))
+    return Explanation(vehicle_id, at, pings, _facts(engine, vehicle_id, at), tuple(said), tuple(alerts))
 
 
 def _of_vehicle(batch: Batch, vehicle_id: str, at: int) -> Batch:
@@ -95,9 +82,9 @@ def _of_vehicle(batch: Batch, vehicle_id: str, at: int) -> Batch:
     )
 
 
-def _facts(engine: MonitorEngine, vehicle_id: str, at: int, fences: Sequence[Fence]) -> dict[str, Any]:
+def _facts(engine: MonitorEngine, vehicle_id: str, at: int) -> dict[str, Any]:
     """What the engine knows, by name; instants (ms) end in `_at` or `_since`."""
-    state = engine.vehicle(vehicle_id)
+    state, fences = engine.vehicle(vehicle_id), engine.fences.fences
     if state is None:
         return {}
     facts: dict[str, Any] = {

@@ -1,14 +1,16 @@
-"""Files as what an engine takes: trips, and batches per partition in the order of arrival."""
+"""Files as what an engine takes: fence sets, trips, and batches per partition in the order of arrival."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from telematics.errors import UserError
 from telematics.model import Trip
 from telematics.replay.dumpfile import Header
 from telematics.replay.dumps import read_dumps
+from telematics.replay.fencesets import RecordedSets
 from telematics.replay.files import Form, Found, check_columns, detect, has_rows
 from telematics.replay.plan import Inputs, Plan, Progress
 from telematics.replay.rejects import Rejects
@@ -26,8 +28,8 @@ class Feed:
     notes: tuple[str, ...]
     header: Header | None
 
-    def read(self, rejects: Rejects, progress: Progress | None = None) -> Iterator[Trip | Inputs]:
-        """Trips, and windows of inputs by partition, in the order of arrival."""
+    def read(self, rejects: Rejects, progress: Progress | None = None) -> Iterator[RecordedSets | Trip | Inputs]:
+        """Fence sets where a dump has some; trips, and windows of inputs by partition, in the order of arrival."""
         if self.header is None:
             return read_tracks(self.found, self.plan, rejects, progress)
         return read_dumps(self.found, self.plan, self.header, rejects, progress)
@@ -55,3 +57,10 @@ def open_feed(plan: Plan) -> Feed:
             "replay them apart"
         )
     return Feed(plan, found, notes, headers.pop())
+
+
+def sets_first(events: Iterator[RecordedSets | Trip | Inputs]) -> tuple[RecordedSets | None, Iterator[Trip | Inputs]]:
+    """The fence sets that stand first in a feed, if there are any, and what follows them."""
+    first = next(events, None)
+    rest = (event for event in (chain([first], events) if first else events) if not isinstance(event, RecordedSets))
+    return first if isinstance(first, RecordedSets) else None, rest

@@ -15,13 +15,16 @@ from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.model import Alert, AlertEvent, Batch, Trip
 from telematics.replay.far import FAR, Degree, far_from_fences
-from telematics.replay.feed import Feed
+from telematics.replay.feed import Feed, sets_first
+from telematics.replay.fencesets import Holding, RecordedSets
 from telematics.replay.plan import Inputs, Progress
 from telematics.replay.rejects import Rejects
 from telematics.replay.trips import from_the_start
 from telematics.wire.alerts import encode_alert
 from telematics.wire.partitioner import partition_of
 from telematics.wire.reasons import RejectReason
+
+FILE_WINS = "the fences of the file hold, and not the sets that were recorded"
 
 
 @dataclass(slots=True)
@@ -67,9 +70,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """By which fences and rules a recording is judged, who hears the alerts, and, where there are several, its name."""
+    """By which fences and rules a recording is judged, who hears the alerts, and, where there are several, its name.
 
-    fences: FenceIndex
+    Without fences the sets of the dump hold, as they did live.
+    """
+
+    fences: FenceIndex | None
     rules: RuleSet
     hear: Callable[[Alert], None]
     name: str = ""
@@ -77,7 +83,7 @@ class Judgement:
 
 def replay(
     feed: Feed,
-    fences: FenceIndex,
+    fences: FenceIndex | None,
     rules: RuleSet,
     trips: Iterable[Trip] = (),
     out: IO[bytes] | None = None,
@@ -103,19 +109,23 @@ def judge(
     """Judge the files of a feed, read once, by each of these. The summary's outcomes and alerts are those of the first.
 
     One engine a partition, as live. Between partitions alerts are ordered by `raised_at`, within one they stay in the
-    order of the engine: per vehicle the bytes are those of the live monitor.
+    order of the engine: per vehicle the bytes are those of the live monitor. Raises UserError where a judgement has no
+    fences, nor the files a set of them.
     """
     started = time.perf_counter()
     rejects = rejects or Rejects()
     summary = Summary(notes=feed.notes)
     partitions = feed.header.partitions if feed.header else 1
-    courts = [_Engines(judgement, partitions) for judgement in judgements]
+    sets, events = sets_first(feed.read(rejects, progress))
+    if sets is not None and all(judgement.fences is not None for judgement in judgements):
+        summary.notes += (FILE_WINS,)
+    courts = [_Engines(judgement, partitions, sets) for judgement in judgements]
     for trip in trips:
         for engines in courts:
             engines.put_trip(from_the_start(trip))
     vehicles: set[str] = set()
     degrees: set[Degree] = set()
-    for event in feed.read(rejects, progress):
+    for event in events:
         if isinstance(event, Trip):
             for engines in courts:
                 engines.put_trip(event)
@@ -128,7 +138,7 @@ def judge(
     summary.alerts, summary.alert_records = courts[0].alerts, courts[0].alert_records
     summary.rejected = rejects.counts
     summary.vehicles = len(vehicles)
-    far = [judgement.name for judgement in judgements if far_from_fences(degrees, judgement.fences)]
+    far = [engines.name for engines in courts if all(far_from_fences(degrees, index) for index in engines.indexes())]
     summary.notes += tuple(f"{name}: {FAR}" if name else FAR for name in dict.fromkeys(far))
     summary.elapsed_s = time.perf_counter() - started
     return summary
@@ -137,7 +147,8 @@ def judge(
 class _Engines:
     """One engine a partition, made when something of it comes; and counts of what they said, as in `Summary`."""
 
-    def __init__(self, judgement: Judgement, partitions: int) -> None:
+    def __init__(self, judgement: Judgement, partitions: int, sets: RecordedSets | None) -> None:
+        self.name = judgement.name
         self.outcomes: Counter[Outcome] = Counter()
         self.quarantined: Counter[Quarantine] = Counter()
         self.alerts: Counter[str] = Counter()
@@ -145,6 +156,11 @@ class _Engines:
         self._judgement = judgement
         self._partitions = partitions
         self._engines: dict[int, MonitorEngine] = {}
+        self._fences = Holding(judgement.fences, sets)
+
+    def indexes(self) -> Iterable[FenceIndex]:
+        """All that were in force."""
+        return self._fences.indexes()
 
     def put_trip(self, trip: Trip) -> None:
         self._engine(partition_of(trip.vehicle_id.encode(), self._partitions)).put_trip(trip)
@@ -165,7 +181,7 @@ class _Engines:
     def _engine(self, partition: int) -> MonitorEngine:
         engine = self._engines.get(partition)
         if engine is None:
-            engine = self._engines[partition] = MonitorEngine(self._judgement.fences, self._judgement.rules)
+            engine = self._engines[partition] = self._fences.engine(partition, self._judgement.rules)
         return engine
 
 

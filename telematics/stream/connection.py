@@ -145,6 +145,16 @@ def transactional_producer(kafka: KafkaSettings, place: TopicPartition, most_byt
     )
 
 
+def publisher(kafka: KafkaSettings, topic: str, patience_s: float) -> AIOKafkaProducer:
+    """A producer that writes to the topic all or nothing, within the time; whoever starts the next one ends it."""
+    return AIOKafkaProducer(
+        **client_options(kafka),
+        transactional_id=f"{topic}.publish",
+        transaction_timeout_ms=round(patience_s * 1000),
+        max_batch_size=_BATCH_BYTES,
+    )
+
+
 def tick_producer(kafka: KafkaSettings) -> AIOKafkaProducer:
     """A producer for ticks, of which one may be lost or doubled: time only has to move on."""
     return AIOKafkaProducer(**client_options(kafka), acks=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from telematics.errors import BrokerError
 from telematics.settings import Settings
 from telematics.stream import topics
+from telematics.stream.fences_topic import read_log
 from telematics.stream.reader import Record, open_reader
 from telematics.stream.refusals import RefusedError
 from telematics.wire.partitioner import partition_of
@@ -35,7 +36,7 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
     """All checks that can be made; the later ones are left out where an earlier one makes them pointless."""
     try:
         findings = await topics.check(settings)
-        described = await topics.describe(settings.kafka, [settings.topics.pings])
+        described = await topics.describe(settings.kafka, [settings.topics.pings, settings.topics.fences])
     except RefusedError as error:
         return [Diagnosis("broker", ok=False, seen=error.said, remedy=error.remedy)]
     except BrokerError as error:
@@ -47,7 +48,22 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
         results.append(Diagnosis("topics", ok=True, seen=f"{settings.topics.prefix}* are as they must be"))
     if pings := described.get(settings.topics.pings):
         results.append(await _partitioner(settings, pings.partitions))
+    if settings.topics.fences in described:
+        results.append(await _fence_sets(settings))
     return results
+
+
+async def _fence_sets(settings: Settings) -> Diagnosis:
+    taken, refused, _ = await read_log(settings)
+    if refused:
+        seen = f"{refused[-1].key} is not taken ({refused[-1].fault}): {refused[-1].detail}"
+        return Diagnosis("fence sets", ok=False, seen=seen, remedy="publish the set anew: telematics fences publish")
+    if not taken.sets:
+        seen = "none is published: monitors need --fences FILE, or wait for one"
+        return Diagnosis("fence sets", ok=True, seen=seen)
+    newest = taken.sets[-1]
+    seen = f"set {newest.number}, {len(newest.fences)} fences, by {newest.manifest.author}"
+    return Diagnosis("fence sets", ok=True, seen=seen)
 
 
 async def _partitioner(settings: Settings, partitions: int) -> Diagnosis:

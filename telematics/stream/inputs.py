@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telematics.model import Batch, Trip
+from telematics.replay.fencesets import RecordedSets
 from telematics.settings import Settings
+from telematics.stream.fences_topic import committed_offsets, late_sets, read_log
 from telematics.stream.reader import open_reader
-from telematics.stream.topics import describe_one
+from telematics.stream.topics import describe, describe_one
 from telematics.stream.trips import trip_of
 from telematics.wire.partitioner import partition_of
 from telematics.wire.reasons import Reject
@@ -16,10 +19,15 @@ from telematics.wire.records import decode_records
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The trips of a vehicle, then batches in log order; and whether the log goes back further than the batches."""
+    """The trips of a vehicle, then batches in log order; and whether the log goes back further than the batches.
 
+    `sets` are the fence sets that were published, None where there are none.
+    """
+
+    partition: int
     in_order: list[Trip | Batch]
     truncated: bool
+    sets: RecordedSets | None
 
 
 async def read_inputs(settings: Settings, vehicle_id: str, at: int) -> Inputs:
@@ -36,4 +44,24 @@ async def read_inputs(settings: Settings, vehicle_id: str, at: int) -> Inputs:
         reader.seek(starts)
         async for _, records in reader.until(await reader.offsets_at(at + 1)):
             in_order.append(decode_records(records, number, pings.partitions).batch)
-    return Inputs(in_order, truncated=starts[number] > 0)
+    return Inputs(number, in_order, starts[number] > 0, await _read_sets(settings, number, in_order))
+
+
+async def _read_sets(settings: Settings, number: int, in_order: Sequence[Trip | Batch]) -> RecordedSets | None:
+    if not await describe(settings.kafka, [settings.topics.fences], []):
+        return None
+    taken, _, _ = await read_log(settings)
+    if not taken.sets:
+        return None
+    committed = (await committed_offsets(settings)).get(number, 0)
+    batches = (given for given in in_order if isinstance(given, Batch))
+    clock = max(
+        (
+            arrival
+            for batch in batches
+            for offset, arrival in zip(batch.offsets, batch.arrivals, strict=True)
+            if offset < committed
+        ),
+        default=0,
+    )
+    return RecordedSets(tuple(taken.sets), await late_sets(settings, taken.sets, {number: clock}))

@@ -21,6 +21,7 @@ from telematics.settings import Settings
 from telematics.stream import connection
 from telematics.stream.assignment import Assignment, State
 from telematics.stream.checkpoint import Checkpoint
+from telematics.stream.fences import FenceFeed
 from telematics.stream.group import (
     LOOK_INTERVAL_S,
     SETTLE_SHARE,
@@ -38,6 +39,7 @@ from telematics.stream.recovery import rebuild
 from telematics.stream.ticks import tick
 from telematics.stream.topics import Profile, wanted
 from telematics.stream.trips import TripFeed
+from telematics.wire.fencesets import FenceSet
 from telematics.wire.partitioner import partition_of
 
 log = structlog.get_logger(__name__)
@@ -55,11 +57,12 @@ class Member:
     def __init__(
         self,
         settings: Settings,
-        fences: FenceIndex,
+        fences: FenceIndex | None,
         rules: RuleSet,
         metrics: Metrics,
         link: connection.Link,
         trips: TripFeed,
+        sets: FenceFeed | None,
         consumer: AIOKafkaConsumer,
         stopping: asyncio.Event,
     ) -> None:
@@ -76,6 +79,7 @@ class Member:
         self._metrics = metrics
         self._link = link
         self._trips = trips
+        self._sets = sets
         self._consumer = consumer
         self._stopping = stopping
         self._closing = False
@@ -90,6 +94,8 @@ class Member:
         try:
             self._consumer.subscribe([self._settings.topics.pings], listener=self.assignment)
             self._spawn(self._trips.follow(profile, self._tell))
+            if self._sets is not None:
+                self._spawn(self._sets.follow(profile, self._tell_fences))
             self._spawn(self._probe())
             self._spawn(self._look())
             if profile is Profile.LIVE:
@@ -171,11 +177,14 @@ class Member:
     async def _settle(self, partitions: Sequence[Partition]) -> None:
         await settle(self.assignment, self._settings.topics.pings, partitions)
 
-    # Beside it: state for new partitions, trips, the broker's pulse.
+    # Beside it: state for new partitions, trips, fence sets, the broker's pulse.
 
     async def _recover(self, partition: Partition) -> None:
         """Give the partition its state, then let its records come."""
         await self._trips.read_to_end.wait()
+        if self._sets is not None:
+            partition.progress = "waiting for fences"
+            await self._sets.ready.wait()
         place = TopicPartition(self._settings.topics.pings, partition.number)
         for wait_s in connection.backoff_s():
             if partition.taken.is_set():
@@ -195,6 +204,7 @@ class Member:
                             committed,
                             self._make_engine,
                             lambda: self._trips.known(partition.number, partition.partitions),
+                            self._sets,
                         )
             except (BrokerError, KafkaError, OSError) as error:
                 await self._link.lost(error)
@@ -227,6 +237,12 @@ class Member:
             if _is_of(trip, partition):
                 partition.put_trip(trip)
 
+    def _tell_fences(self, fence_set: FenceSet, index: FenceIndex) -> None:
+        for partition in (*self.assignment.held.values(), *self.assignment.kept.values()):
+            # One that is only just reading the sets before it comes to this one itself.
+            if self._sets is not None and partition.unread(self._sets.sets)[:1] == [fence_set]:
+                partition.put_fences(fence_set, index)
+
     async def _probe(self) -> None:
         """Feel the broker's pulse, and now and then count what is open."""
         turns = itertools.count()
@@ -240,7 +256,7 @@ class Member:
 
     async def _look(self) -> None:
         """Look after the topics."""
-        names = wanted(self._settings.topics, Profile.LIVE)
+        names = wanted(self._settings.topics, Profile.LIVE, sets=self._sets is not None)
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)
             await look(self._settings, names, self._link)
@@ -248,7 +264,9 @@ class Member:
     # Partitions, tasks, the end.
 
     def _make_engine(self) -> MonitorEngine:
-        return MonitorEngine(self._fences, self._rules, anew_ms=round(self._settings.rebuild_window_s * 1000))
+        return MonitorEngine(
+            self._fences or FenceIndex(()), self._rules, anew_ms=round(self._settings.rebuild_window_s * 1000)
+        )
 
     def _make_partition(self, number: int) -> Partition:
         count = connection.partitions_known(self._consumer, self._settings.topics.pings)

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import structlog
 from aiokafka import TopicPartition
 
+from geofences.index import FenceIndex
 from telematics.core.effects import Effects, Outcome
 from telematics.core.engine import MonitorEngine
 from telematics.metrics import Metrics
@@ -22,8 +24,11 @@ from telematics.stream.deadletters import dead_letter
 from telematics.stream.lag import Lag
 from telematics.stream.ledger import Ledger, Mark, Restart
 from telematics.wire.alerts import encode_alert
+from telematics.wire.fencesets import READING_KEY, FenceSet, Reading, counted, encode_reading
 from telematics.wire.records import Record, Rejected, decode_records
 from telematics.wire.states import encode_state
+
+log = structlog.get_logger(__name__)
 
 # Without anything to announce, progress is made durable this often: after a crash so much is judged again.
 COMMIT_INTERVAL_S = 1.0
@@ -87,6 +92,10 @@ class Partition(Held):
         self._snapshot_interval_s = settings.snapshot_interval_s
         self._ledger = Ledger(settings.snapshot_interval_s)
         self._waiting = Waiting()
+        self._in_force: FenceIndex | None = None
+        self._reading: Reading | None = None  # None while what a former owner has judged is judged again
+        self._reading_owed = False
+        self._sets: dict[FenceIndex, FenceSet] = {}  # in force or to come
         self._settling = asyncio.Lock()
         self._settled_at = time.monotonic()
 
@@ -94,6 +103,7 @@ class Partition(Held):
         """With this engine, and nothing concluded yet."""
         self.engine, self.lag = engine, lag
         self._ledger, self._waiting = Ledger(self._snapshot_interval_s), Waiting()
+        self._in_force, self._reading, self._reading_owed, self._sets = None, None, False, {}
 
     # Judging
 
@@ -127,6 +137,52 @@ class Partition(Held):
         if self.engine is not None and self.engine.put_trip(trip):
             self._waiting.owed.add(trip.vehicle_id)
 
+    def know_fences(self, sets: Iterable[tuple[FenceSet, FenceIndex]]) -> None:
+        """These are in force or will be, as a former owner has left it."""
+        self._sets |= {index: fence_set for fence_set, index in sets}
+
+    def read_on_from(self, reading: Reading, *, is_written: bool) -> None:
+        """So much of the sets has been read: of what comes after it this partition hears from now on."""
+        self._reading, self._reading_owed = reading, not is_written
+
+    def unread(self, sets: Iterable[FenceSet]) -> list[FenceSet]:
+        """Those of the sets that the partition has to be told of."""
+        if self._reading is None or self.engine is None:
+            return []
+        return [one for one in sets if one.number > self._reading.newest]
+
+    def put_fences(self, fence_set: FenceSet, index: FenceIndex) -> None:
+        """Tell the engine of the first unread set; from when on it counts is written down for whoever takes over.
+
+        One that is read too late counts from the next instant of the clock.
+        """
+        engine = self.present_engine()
+        self._reading, at = (self._reading or Reading()).take(fence_set, engine.clock)
+        self._reading_owed = True
+        self._sets[index] = fence_set
+        engine.put_fences(index, at)
+        if at != fence_set.effective_at:
+            log.info("fences_late", partition=self.number, set=fence_set.number, from_clock=at)
+
+    def _look_at_fences(self, engine: MonitorEngine) -> None:
+        """Say which set is in force, where that is news."""
+        if engine.fences is self._in_force:
+            return
+        former, present = self._in_force, engine.fences
+        self._in_force = present
+        named = self._sets.get(present)
+        number = named.number if named else 0
+        self._metrics.count_fences(self.number, number, len(present.fences), present.version)
+        if named is not None:
+            self._sets = {index: one for index, one in self._sets.items() if one.number >= number}
+            log.info(
+                "fences_in_force",
+                partition=self.number,
+                set=number,
+                author=named.manifest.author,
+                **counted(former.fences if former else (), present.fences),
+            )
+
     def forget(self, keys: Iterable[bytes], unreadable: Sequence[Rejected]) -> None:
         """Keep no state under these keys; what could not be read of it goes to the dead letters.
 
@@ -143,6 +199,7 @@ class Partition(Held):
         mark = Mark(batch.offsets[0] if len(batch) else self.next_offset, engine.clock)
         with self._metrics.time_step("engine"):
             effects = engine.step(batch)
+        self._look_at_fences(engine)
         self._ledger.note(effects.changed, mark, time.monotonic())
         self._waiting.states += [Outgoing(None, vehicle_id.encode(), None) for vehicle_id in effects.forgotten]
         return effects
@@ -194,6 +251,9 @@ class Partition(Held):
                 continue  # forgotten meanwhile
             value = encode_state(saved, self.next_offset, self._group)
             waiting.states.append(Outgoing(None, saved.vehicle_id.encode(), value))
+        if self._reading_owed and self._reading is not None:
+            waiting.states.append(Outgoing(None, READING_KEY, encode_reading(self._reading, self._group)))
+            self._reading_owed = False
         waiting.owed.clear()
         self._ledger.clean(slots)
         self._metrics.snapshots.inc(len(slots))

@@ -10,19 +10,27 @@ from telematics.http import Check
 from telematics.settings import Settings
 from telematics.stream.assignment import Assignment, Held, P, State
 from telematics.stream.connection import Link
+from telematics.stream.fences import FenceFeed
 from telematics.stream.trips import TripFeed
 
 
 def readiness(
-    settings: Settings, link: Link, assignment: Assignment[P] | None, trips: TripFeed | None = None
+    settings: Settings,
+    link: Link,
+    assignment: Assignment[P] | None,
+    trips: TripFeed | None = None,
+    sets: FenceFeed | None = None,
 ) -> Mapping[str, Check]:
-    """Name → check: the broker, the trips where they are needed, the group, and each partition in our hands."""
+    """Name → check: the broker, trips and fence sets where they are needed, the group, each partition in our hands."""
     checks = {
         "broker": Check(not link.why, link.why or f"{settings.kafka.bootstrap} answers"),
     }
     if trips is not None:
         read = trips.read_to_end.is_set()
         checks["trips"] = Check(read, "read" if read else "not read to the end yet")
+    if sets is not None:
+        newest = f"set {sets.sets[-1].number} is the newest" if sets.sets else ""
+        checks["fences"] = Check(not sets.waits_for, sets.waits_for or newest)
     checks["group"] = _group(settings.kafka.group, assignment)
     now_s = time.monotonic()
     for number, partition in sorted(assignment.held.items() if assignment else ()):

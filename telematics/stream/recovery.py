@@ -14,16 +14,19 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from geofences.index import FenceIndex
 from telematics.core.engine import MonitorEngine
 from telematics.core.snapshot import Known, NewerStateError
 from telematics.errors import UserError
 from telematics.model import Batch, Trip
 from telematics.settings import Settings
 from telematics.stream.checkpoint import Position
+from telematics.stream.fences import FenceFeed
 from telematics.stream.lag import Lag
 from telematics.stream.ledger import Mark, Restart
 from telematics.stream.partition import Partition
 from telematics.stream.reader import Record, TopicReader, end_of_log, open_reader
+from telematics.wire.fencesets import READING_KEY, Reading, decode_reading, from_clock, in_order
 from telematics.wire.partitioner import partition_of
 from telematics.wire.reasons import Reject
 from telematics.wire.records import Rejected
@@ -42,6 +45,8 @@ class States:
         self.known: list[Known] = []
         self.lost: set[str] = set()
         self.keys: list[bytes] = []
+        self.reading: Reading | None = None
+        """What the partition had read of the fence sets."""
         self.unreadable: list[Rejected] = []
         self.until = 0
         """The highest offset before which all that was announced is in a state."""
@@ -92,10 +97,12 @@ async def rebuild(
     committed: Position | None,
     make_engine: Callable[[], MonitorEngine],
     trips: Callable[[], Sequence[Trip]],
+    fences: FenceFeed | None = None,
 ) -> None:
     """Bring the partition to its committed offset; without one, to the beginning of the log, with alerts.
 
-    `trips()` are all that are known, in the order they came. Raises BrokerError when the broker is lost, UserError when
+    `trips()` are all that are known, in the order they came; `fences` has the sets, unless the engine is made with fences
+    of its own. Raises BrokerError when the broker is lost, UserError when
     a later version wrote the states.
     """
     number = partition.number
@@ -113,21 +120,53 @@ async def rebuild(
             plan = await plan_for(settings, reader, partition, committed, states, begin)
             forgotten = [refused.record.key or b"" for refused in states.unreadable]
         log.info("rebuilding", partition=number, vehicles=len(states.known), start=plan.start.offset, end=plan.end)
+        placed = [] if fences is None else in_order(fences.sets, states.reading)
+        sets = (
+            []
+            if fences is None
+            else [(one, await fences.index(one), at) for one, at in from_clock(placed, plan.start.clock)]
+        )
         partition.begin(make_engine(), Lag(end))
-        take_up(partition, states, plan, trips())
+        partition.know_fences((one, index) for one, index, _ in sets)
+        take_up(partition, states, plan, trips(), [(index, at) for _, index, at in sets])
         await _replay(settings, partition, reader, states, plan)
     if partition.taken.is_set():
         return
+    if fences is not None:
+        await read_on(partition, fences, states.reading, placed[-1][0].number)
     partition.forget(forgotten, states.unreadable)
     partition.run_from(plan.end, plan.committed)
     log.info("running", partition=number, offset=plan.end, truncated=plan.truncated_until != 0)
 
 
-def take_up(partition: Partition, states: States, plan: Plan, trips: Sequence[Trip]) -> None:
-    """Let the partition's engine, which has seen nothing yet, know what the states do: then the replay can begin."""
+async def read_on(partition: Partition, fences: FenceFeed, left: Reading | None, newest: int) -> None:
+    """Tell the partition of the sets that its former owner had not read, which left word of what it had.
+
+    They count from here on, whatever they say: by what was committed they did not. When this returns it has all there are.
+    """
+    reading = Reading(newest, {} if left is None else left.late)
+    partition.read_on_from(reading, is_written=reading == left)
+    while unread := partition.unread(fences.sets):
+        index = await fences.index(unread[0])
+        # Meanwhile it may have been told.
+        if partition.unread(unread[:1]):
+            partition.put_fences(unread[0], index)
+
+
+def take_up(
+    partition: Partition,
+    states: States,
+    plan: Plan,
+    trips: Sequence[Trip],
+    fences: Sequence[tuple[FenceIndex, int]] = (),
+) -> None:
+    """Let the partition's engine, which has seen nothing yet, know what the states do: then the replay can begin.
+
+    `fences` are sets in their order, each with when it counts from.
+    """
     engine = partition.present_engine()
     engine.truncated_until = plan.truncated_until
-    engine.resume(plan.start.clock, states.known, trips, states.lost)
+    engine.resume(plan.start.clock, states.known, trips, states.lost, fences)
 
 
 async def _read_states(settings: Settings, partition: Partition, committed: Position | None) -> States:
@@ -143,6 +182,12 @@ async def _read_states(settings: Settings, partition: Partition, committed: Posi
                     last[key] = record
             partition.progress = f"state record {records[-1].offset + 1} of {end}"
     states = States()
+    if (read := last.pop(READING_KEY, None)) is not None:
+        reading = decode_reading(read.value or b"", settings.kafka.group)
+        if isinstance(reading, Reject):
+            log.warning("fences_reading_lost", partition=partition.number, detail=reading.detail)
+        else:
+            states.reading = reading
     # Where partitions were added, vehicles have moved to others.
     ours = [
         (key, record) for key, record in last.items() if partition_of(key, partition.partitions) == partition.number

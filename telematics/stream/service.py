@@ -3,7 +3,7 @@
 How a ping becomes an alert, in order:
 
 1. A partition is assigned: while it is paused its vehicles are taken up from their snapshots, after the trips have been
-   read, and what came after those is judged again in silence (`recovery`, `ledger`).
+   read and there is a fence set, and what came after those is judged again in silence (`recovery`, `ledger`).
 2. A batch is fetched (`member`); if it is stale it is dropped and fetched again (`assignment`).
 3. Its bytes are decoded and the engine judges it (`partition`).
 4. When something is to be announced, or a second has passed, alerts, dead letters, snapshots and the offset are committed
@@ -24,6 +24,7 @@ from telematics.http import Check
 from telematics.metrics import Metrics
 from telematics.settings import Settings
 from telematics.stream import connection, topics
+from telematics.stream.fences import FenceFeed
 from telematics.stream.group import connect
 from telematics.stream.member import Member
 from telematics.stream.process import patiently, serve
@@ -38,8 +39,8 @@ log = structlog.get_logger(__name__)
 _COLLECT_AFTER = (10_000, 10, 1_000)
 
 
-async def run(settings: Settings, fences: FenceIndex, rules: RuleSet, metrics: Metrics | None = None) -> None:
-    """Run the monitor with metrics and health until SIGTERM or SIGINT.
+async def run(settings: Settings, fences: FenceIndex | None, rules: RuleSet, metrics: Metrics | None = None) -> None:
+    """Run the monitor with metrics and health until SIGTERM or SIGINT; without fences it follows the published sets.
 
     Raises UserError when the topics are not as they must be or the port is taken; BrokerError when Kafka refuses
     our sign-in. A Kafka that is not there yet is waited for, and so is a permission.
@@ -55,13 +56,14 @@ async def run(settings: Settings, fences: FenceIndex, rules: RuleSet, metrics: M
 class Monitor:
     """From waiting for Kafka to the last commit."""
 
-    def __init__(self, settings: Settings, fences: FenceIndex, rules: RuleSet, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, fences: FenceIndex | None, rules: RuleSet, metrics: Metrics) -> None:
         self._settings = settings
         self._fences = fences
         self._rules = rules
         self._metrics = metrics
         self._link = connection.Link(settings.kafka, settings.tick_interval_s)
         self._trips = TripFeed(settings, self._link)
+        self._sets = FenceFeed(settings, self._link, metrics) if fences is None else None
         self._member: Member | None = None
         self._stopping = asyncio.Event()
 
@@ -71,11 +73,13 @@ class Monitor:
 
     def checks(self) -> Mapping[str, Check]:
         """What `/readyz` lists."""
-        return readiness(self._settings, self._link, self._member.assignment if self._member else None, self._trips)
+        assignment = self._member.assignment if self._member else None
+        return readiness(self._settings, self._link, assignment, self._trips, self._sets)
 
     async def run(self) -> None:
         """Follow the group's assignments until `stop`. Raises what ended it otherwise."""
-        ours = await patiently(lambda: topics.ours(self._settings), self._link, self._stopping)
+        sets = self._sets is not None
+        ours = await patiently(lambda: topics.ours(self._settings, sets=sets), self._link, self._stopping)
         consumer = await patiently(lambda: connect(self._settings), self._link, self._stopping)
         if ours is None or consumer is None:
             return
@@ -89,6 +93,7 @@ class Monitor:
             self._metrics,
             self._link,
             self._trips,
+            self._sets,
             consumer,
             self._stopping,
         )

@@ -53,8 +53,8 @@ class Finding:
     remedy: str
 
 
-def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]:
-    """Topic name → the configuration it must have."""
+def wanted(topics: TopicSettings, profile: Profile, *, sets: bool = True) -> dict[str, dict[str, str]]:
+    """Topic name → the configuration it must have. Without `sets` those that a monitor needs which has a fence file."""
     stamped = {"message.timestamp.type": "LogAppendTime"}
     kept = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS}
     if profile is Profile.SIM:
@@ -65,13 +65,15 @@ def wanted(topics: TopicSettings, profile: Profile) -> dict[str, dict[str, str]]
         }
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": _SIM_BYTES}
     large = {"max.message.bytes": _LARGEST}
-    # Trips are read whole by every monitor and few: one partition, so that their order is one order for all. States are
-    # read whole at every start and written all day: cleaned soon, in small pieces.
+    # Trips and fence sets are read whole by every monitor and few: one partition, so that their order is one order for
+    # all. States are read whole at every start and written all day: cleaned soon, in small pieces.
+    fences = {topics.fences: stamped | large | {"cleanup.policy": "compact"}} if sets else {}
     return {
         topics.pings: stamped | kept,
         topics.alerts: stamped | kept | large,
         topics.deadletters: stamped | kept | large,
         topics.trips: stamped | {"cleanup.policy": "compact"},
+        **fences,
         topics.states: stamped
         | large
         | {
@@ -88,8 +90,9 @@ async def create(settings: Settings, profile: Profile, partitions: int, replicat
 
     Raises BrokerError when the broker refuses.
     """
+    whole = (settings.topics.trips, settings.topics.fences)
     made = [
-        NewTopic(name, 1 if name == settings.topics.trips else partitions, replication, topic_configs=config)
+        NewTopic(name, 1 if name in whole else partitions, replication, topic_configs=config)
         for name, config in wanted(settings.topics, profile).items()
     ]
     try:
@@ -245,13 +248,15 @@ async def ailing(settings: Settings, names: Iterable[str]) -> list[Finding]:
     return missing + headless + _narrow(settings.topics, found)
 
 
-async def ours(settings: Settings) -> tuple[Profile, list[Finding]]:
+async def ours(settings: Settings, *, sets: bool = True) -> tuple[Profile, list[Finding]]:
     """The profile of the pings topic, and what of the topics' configuration is not as it must be, as far as we may see it.
 
+    Without `sets` the fences topic is none of ours.
     Raises UserError naming each topic that is missing or too narrow, BrokerError.
     """
-    found = await describe(settings.kafka, wanted(settings.topics, Profile.LIVE), [settings.topics.pings])
-    missing = [name for name in wanted(settings.topics, Profile.LIVE) if name not in found]
+    names = wanted(settings.topics, Profile.LIVE, sets=sets)
+    found = await describe(settings.kafka, names, [settings.topics.pings])
+    missing = [name for name in names if name not in found]
     if missing:
         msg = f"no topic {', '.join(missing)} on {settings.kafka.bootstrap}; create them: telematics topics create"
         raise UserError(msg)

@@ -7,6 +7,7 @@ without words and words without a field.
 from __future__ import annotations
 
 from telematics.model import Alert, Ping, PlannedStop, Position, Trip, TripPlan, Vehicle, Window
+from telematics.wire.fencesets import Manifest
 from telematics.wire.reasons import RejectReason
 
 MEANINGS: dict[type, dict[str, str]] = {
@@ -63,6 +64,16 @@ MEANINGS: dict[type, dict[str, str]] = {
         "effective_at": "From when on the document applies: not before 10 s after publication, which is also meant without it (sim: as it says, or from the first ping on).",
         "vehicle": "Standing facts of the vehicle.",
         "trip": "The journey; null for none: then the rules that need one are off.",
+    },
+    Manifest: {
+        "number": "Number of the set; the record's key is `@set-` and the number.",
+        "fences": "Keys of its fence records, `id@version`, in the order of the author's file.",
+        "hash": "SHA-256 over those records, in that order: each one's key and the SHA-256 of its value in hex, a line each.",
+        "author": "Who published it.",
+        "published_at": "When it was published, by the clock of who did.",
+        "effective_at": "From when on the set applies: not before 10 s after publication, which is also meant without it (sim: as it says, or from the first ping on).",
+        "note": "What the author says of it.",
+        "schema_version": "Version of this form.",
     },
     Vehicle: {
         "client": "Whose load it carries.",

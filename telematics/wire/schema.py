@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from telematics.errors import UserError
 from telematics.model import Alert, Ping, PlannedStop, Position, Trip, TripPlan, Vehicle, Window
 from telematics.wire.alerts import ALERT
+from telematics.wire.fencesets import MANIFEST, Manifest
 from telematics.wire.meanings import MEANINGS, REASONS
 from telematics.wire.pings import PING
 from telematics.wire.trips import TRIP
@@ -29,6 +31,7 @@ _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TABLES: dict[str, tuple[type, ...]] = {
     "ping": (Ping,),
     "alert": (Alert, Position),
+    "manifest": (Manifest,),
     "trip": (Trip, Vehicle, TripPlan, PlannedStop, Window),
 }
 
@@ -42,7 +45,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "properties": {"v": {"const": 1, "description": "Version of this form."}},
         "required": ["v"],
     }
-    found = {"ping": PING.json_schema(), "alert": ALERT.json_schema(), "trip": TRIP.json_schema(), "tick": tick}
+    messages: dict[str, TypeAdapter[Any]] = {"ping": PING, "alert": ALERT, "trip": TRIP, "manifest": MANIFEST}
+    found = {name: message.json_schema() for name, message in messages.items()} | {"tick": tick}
     for schema in found.values():
         _describe(schema)
     return {name: {"$schema": _DIALECT, **schema} for name, schema in found.items()}

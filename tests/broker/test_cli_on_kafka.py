@@ -182,9 +182,9 @@ async def test_topics_are_created_checked_and_diagnosed(bootstrap: str, topic_pr
     settings = settings_for(bootstrap, topic_prefix)
     missing = await _run(settings, "topics", "check", "--json")
     assert missing.code == 1
-    assert len(missing.json["findings"]) == 5
+    assert len(missing.json["findings"]) == 6
     created = await _run(settings, "topics", "create", "--profile", "sim", "--partitions", 2, "--json")
-    assert len(created.json["created"]) == 5
+    assert len(created.json["created"]) == 6
     assert (await _run(settings, "topics", "create", "--profile", "sim", "--json")).json == {"created": []}
     assert (await _run(settings, "topics", "check")).code == 0
     other = await _run(settings, "topics", "check", "--profile", "live")
@@ -197,6 +197,7 @@ async def test_topics_are_created_checked_and_diagnosed(bootstrap: str, topic_pr
         "broker",
         "topics",
         "partitioner",
+        "fence sets",
         "fences",
     }
 

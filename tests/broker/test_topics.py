@@ -21,12 +21,14 @@ async def test_what_is_created_is_as_it_must_be(bootstrap: str, topic_prefix: st
     """Created topics pass the check of their own profile, which is read from the broker when nobody says it."""
     settings = settings_for(bootstrap, topic_prefix)
     created = await topics.create(settings, profile, 3)
-    assert created == [f"{topic_prefix}{name}" for name in ("pings", "alerts", "deadletters", "trips", "vehicle-state")]
+    assert created == [
+        f"{topic_prefix}{name}" for name in ("pings", "alerts", "deadletters", "trips", "geofences", "vehicle-state")
+    ]
     assert await topics.check(settings) == []
     assert await topics.check(settings, profile) == []
     described = await topics.describe(settings.kafka, created)
     assert {name: topic.partitions for name, topic in described.items()} == dict(
-        zip(created, (3, 3, 3, 1, 3), strict=True)
+        zip(created, (3, 3, 3, 1, 1, 3), strict=True)
     )
     assert {topic.profile for topic in described.values()} == {profile}
 
@@ -67,7 +69,7 @@ async def test_the_wrong_profile_is_named_with_what_would_be_right(bootstrap: st
     await topics.create(settings, Profile.SIM, 3)
     findings = await topics.check(settings, Profile.LIVE)
     assert {finding.remedy for finding in findings} == {"message.timestamp.type=LogAppendTime"}
-    assert len(findings) == 5
+    assert len(findings) == 6
 
 
 async def test_missing_topics_are_found(bootstrap: str, topic_prefix: str) -> None:

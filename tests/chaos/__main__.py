@@ -1,6 +1,7 @@
 """`make chaos`: members and brokers are killed, stopped and cut off, and nobody may see it in the alerts.
 
-A simulated fleet is written to three brokers while a group of monitors judges it and everything that can fail does.
+A simulated fleet is written to three brokers while a group of monitors judges it, fence sets are changed under it, and
+everything that can fail does.
 What readers then find is held against what a replay of the same log says. `build/chaos.json` has the figures,
 `build/chaos.log` every fault with its time, `build/chaos/` what each member logged. Exit code 1 when an alert or dead
 letter is missing, repeated, different or out of order, when a member ended unasked, or when less was done than planned.

@@ -36,6 +36,8 @@ class Deed(StrEnum):
     """SIGTERM."""
     JOIN = "join"
     """There is one more."""
+    PUBLISH = "publish"
+    """Another fence set, from now on or from soon on."""
     BROKER = "broker"
     """kill -9 of a broker, and its return."""
 
@@ -49,13 +51,15 @@ _PAUSE_S, _LONG_PAUSE_S, _LONG_PAUSE_SHARE = (SESSION_S + 1, 2 * SESSION_S + 2),
 _CUT_S, _MENDED_AT_ONCE_SHARE = (1.0, 2 * SESSION_S), 0.5
 _CLOCK_S = (600.0, 2 * 86_400.0)
 _AWAY_S = (1.0, 8.0)
+# Half of the sets count at once, in each partition from where it reads of them; the others in so much simulated time.
+_AT_ONCE_SHARE, _AHEAD_S = 0.5, (60.0, 900.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault: when (s after the beginning), what, how much, and at which point of a commit, if at one.
 
-    `much` is the seconds of a pause, of a cut, of a clock's jump, of a broker's absence. `whom`, from 0 to 1, chooses
+    `much` is the seconds of a pause, of a cut, of a clock's jump, of a broker's absence, until a set counts. `whom`, from 0 to 1, chooses
     among those to whom it can be done when its time has come.
     """
 
@@ -95,6 +99,7 @@ FULL = Extent(
         Deed.CLOCK: 8,
         Deed.LEAVE: 5,
         Deed.JOIN: 5,
+        Deed.PUBLISH: 10,
         Deed.BROKER: 6,
     },
     at_points={Deed.KILL: 24, Deed.PAUSE: 6, Deed.CUT: 6},
@@ -111,6 +116,7 @@ SHORT = Extent(
         Deed.CLOCK: 2,
         Deed.LEAVE: 1,
         Deed.JOIN: 1,
+        Deed.PUBLISH: 4,
         Deed.BROKER: 1,
     },
     at_points={Deed.KILL: 6, Deed.PAUSE: 2, Deed.CUT: 2},
@@ -148,6 +154,8 @@ def _much(rng: random.Random, deed: Deed) -> float:
             seconds = 0.0 if rng.random() < _MENDED_AT_ONCE_SHARE else rng.uniform(*_CUT_S)
         case Deed.CLOCK:
             seconds = rng.choice((-1, 1)) * rng.uniform(*_CLOCK_S)
+        case Deed.PUBLISH:
+            seconds = 0.0 if rng.random() < _AT_ONCE_SHARE else rng.uniform(*_AHEAD_S)
         case Deed.BROKER:
             seconds = rng.uniform(*_AWAY_S)
         case _:

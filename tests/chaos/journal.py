@@ -38,6 +38,11 @@ class Journal:
         """All inputs that arrived (ms) by then are in the log."""
         self._written.append((until, self.now_s))
 
+    @property
+    def written_until(self) -> int | None:
+        """The last arrival (ms) that is in the log; None before there is one."""
+        return self._written[-1][0] if self._written else None
+
     def around(self, arrival: int) -> tuple[float, list[str]]:
         """When the inputs of an arrival (ms) were written, and what was noted around then."""
         found = bisect_left(self._written, arrival, key=lambda written: written[0])

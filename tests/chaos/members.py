@@ -76,12 +76,11 @@ class Members:
     `done` counts the deeds, `points` those inside a commit; `problems` names the ends nobody asked for.
     """
 
-    def __init__(self, settings: Settings, fences: Path, folder: Path, note: Note, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, settings: Settings, folder: Path, note: Note, tasks: asyncio.TaskGroup) -> None:
         self.done: Counter[Deed] = Counter()
         self.points: Counter[tuple[Point, Deed]] = Counter()
         self.problems: list[str] = []
         self._settings = settings
-        self._fences = fences
         self._folder = folder
         self._note = note
         self._wanted = 0
@@ -211,7 +210,7 @@ class Members:
             # So that nothing but the snapshots can carry a state across.
             "TELEMATICS_REBUILD_WINDOW_S": "1",
         }
-        arguments = ("monitor", "--fences", str(self._fences), "--json", "--port", "0")
+        arguments = ("monitor", "--json", "--port", "0")
         with log.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.chaos.member", *arguments),

@@ -52,6 +52,7 @@ class Report:
             "clock_steps": self.done.get(Deed.CLOCK, 0),
             "leaves": self.done.get(Deed.LEAVE, 0),
             "joins": self.done.get(Deed.JOIN, 0),
+            "published_sets": self.done.get(Deed.PUBLISH, 0),
             "broker_restarts": self.broker_restarts,
             "fault_points": {point.value: points[point] for point in Point},
             "inputs": self.inputs,
@@ -93,7 +94,7 @@ class Report:
             )
             if judged is not None
         ]
-        disturbed = ("kills", "pauses", "cuts", "clock_steps", "leaves", "joins", "broker_restarts")
+        disturbed = ("kills", "pauses", "cuts", "clock_steps", "leaves", "joins", "published_sets", "broker_restarts")
         return [
             ("seed", str(self.seed)),
             *((name.replace("_", " "), str(document[name])) for name in disturbed),

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from simulators.geography import FENCES
 from telematics.replay.dumpfile import DumpRecord, Kind
 from telematics.settings import Settings, load_settings
 from telematics.stream import connection, topics
@@ -17,8 +16,9 @@ from tests.chaos.journal import Journal
 from tests.chaos.judge import Said, Verdict, judge
 from tests.chaos.load import PARTITIONS, Load, Writer, load
 from tests.chaos.members import Members
+from tests.chaos.publisher import Publisher
 from tests.chaos.report import Judged, Report
-from tests.chaos.runs import read_back, replayed
+from tests.chaos.runs import copy_sets, read_back, replayed
 from tests.support.feed import write
 from tests.support.monitors import MonitorProcess, until_committed
 
@@ -29,6 +29,7 @@ _CATCHES_UP_WITHIN_S = 300.0
 _TAIL_S = 10.0
 # Of each kind of complaint, so many are told one by one.
 _TOLD = 20
+_INPUTS = frozenset({Kind.PING, Kind.TICK})
 
 
 class Run:
@@ -53,12 +54,12 @@ class Run:
         feed = load(self._seed, self._extent.vehicles, self._extent.simulated_s)
         members, brokers = await self._disturb(feed)
         self._journal.note("judge")
-        alerts, letters, log = await replayed(self._settings, FENCES, self._folder)
+        alerts, letters, log = await replayed(self._settings, self._folder)
         read_alerts, read_letters = await read_back(self._settings)
         report = Report(
             seed=self._seed,
             extent=self._extent,
-            inputs=sum(record.kind is not Kind.TRIP for record in log),
+            inputs=sum(record.kind in _INPUTS for record in log),
             done=members.done,
             points=members.points,
             broker_restarts=brokers.restarts,
@@ -78,11 +79,13 @@ class Run:
         try:
             await writer.write_now(feed.trips)
             async with asyncio.TaskGroup() as tasks:
-                members = Members(self._settings, FENCES, self._folder, self._journal.note, tasks)
+                members = Members(self._settings, self._folder, self._journal.note, tasks)
+                publisher = Publisher(self._settings, self._journal, members.done)
                 try:
+                    await publisher.begin()
                     await members.grow(MEMBERS)
                     writing = tasks.create_task(writer.write(feed.inputs, self._extent.seconds + _TAIL_S))
-                    await self._do_all(plan(self._seed, self._extent), members, brokers)
+                    await self._do_all(plan(self._seed, self._extent), members, brokers, publisher)
                     await writing
                     self._journal.note("catch up")
                     try:
@@ -96,13 +99,19 @@ class Run:
             await writer.close()
         return members, brokers
 
-    async def _do_all(self, faults: Iterable[Fault], members: Members, brokers: Brokers) -> None:
+    async def _do_all(self, faults: Iterable[Fault], members: Members, brokers: Brokers, publisher: Publisher) -> None:
         """Each in its time, whether or not those before it are over; return when all are."""
         began_s = self._journal.now_s
         async with asyncio.TaskGroup() as tasks:
             for fault in faults:
                 await asyncio.sleep(began_s + fault.at_s - self._journal.now_s)
-                tasks.create_task((brokers if fault.deed is Deed.BROKER else members).do(fault))
+                who: Brokers | Members | Publisher = members
+                match fault.deed:
+                    case Deed.BROKER:
+                        who = brokers
+                    case Deed.PUBLISH:
+                        who = publisher
+                tasks.create_task(who.do(fault))
 
     async def _undisturbed(self, feed: Load, log: list[DumpRecord], expected: list[Said]) -> Judged:
         """What a monitor says to a copy of the log when nobody does anything to it."""
@@ -113,8 +122,9 @@ class Run:
             await writer.write_now(feed.trips)
         finally:
             await writer.close()
-        await write(settings, [record for record in log if record.kind is not Kind.TRIP])
-        process = MonitorProcess(settings, FENCES, self._folder / "undisturbed.log")
+        await copy_sets(settings, log)
+        await write(settings, [record for record in log if record.kind in _INPUTS])
+        process = MonitorProcess(settings, None, self._folder / "undisturbed.log")
         try:
             await process.until_caught_up()
             await process.terminate()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
 
 from telematics.model import Alert
-from telematics.replay.dumpfile import DumpRecord, decode_line
+from telematics.replay.dumpfile import DumpRecord, Kind, decode_line
 from telematics.settings import Settings
+from telematics.stream import connection
 from telematics.stream.deadletters import Stored, list_letters
 from telematics.stream.reader import open_reader
 from telematics.wire.alerts import decode_alert
+from telematics.wire.fencesets import READING_KEY, Reading, encode_reading, read_set_key
 from tests.chaos.judge import Said
 
 
@@ -31,16 +34,37 @@ async def read_back(settings: Settings) -> tuple[list[Said], list[Said]]:
     return alerts, [_read_letter(stored) async for stored in list_letters(settings)]
 
 
-async def replayed(settings: Settings, fences: Path, folder: Path) -> tuple[list[Said], list[Said], list[DumpRecord]]:
+async def replayed(settings: Settings, folder: Path) -> tuple[list[Said], list[Said], list[DumpRecord]]:
     """The alerts and dead letters of a replay of the whole log, with Kafka out of the way, and the log itself."""
     dump, alerts, rejects = folder / "log.ndjson", folder / "replayed.ndjson", folder / "rejects.ndjson"
     where = ("--bootstrap", settings.kafka.bootstrap, "--prefix", settings.topics.prefix)
-    await _telematics("topics", "dump", "--out", str(dump), *where)
-    await _telematics("replay", str(dump), "--fences", str(fences), "--out", str(alerts), "--rejects", str(rejects))
+    await _telematics("topics", "dump", "--out", str(dump), *where, group=settings.kafka.group)
+    await _telematics("replay", str(dump), "--out", str(alerts), "--rejects", str(rejects))
     # The first line is the header.
     log = [_record(line) for line in dump.read_bytes().splitlines()[1:]]
     said = [_alert(line, "replay") for line in alerts.read_bytes().splitlines()]
     return said, list(_refused(log, rejects)), log
+
+
+async def copy_sets(settings: Settings, log: Sequence[DumpRecord]) -> None:
+    """Write the fence sets of a log, and from when on each partition had them, for the group of the settings."""
+    late: dict[int, dict[int, int]] = {}
+    for record in log:
+        if record.kind is Kind.SET_READING:
+            late.setdefault(record.partition, {})[record.offset] = record.arrival
+    records = [record for record in log if record.kind is Kind.GEOFENCE]
+    newest = max(read_set_key(record.key) or 0 for record in records)
+    producer = connection.producer(settings.kafka)
+    await producer.start()
+    try:
+        for record in records:
+            topic, at = settings.topics.fences, record.arrival
+            await producer.send_and_wait(topic, record.value, record.key, partition=0, timestamp_ms=at)
+        for partition, moved in late.items():
+            reading = encode_reading(Reading(newest, moved), settings.kafka.group)
+            await producer.send_and_wait(settings.topics.states, reading, READING_KEY, partition=partition)
+    finally:
+        await producer.stop()
 
 
 def _refused(log: list[DumpRecord], rejects: Path) -> Iterator[Said]:
@@ -73,11 +97,12 @@ def _letter(partition: int, offset: int, arrival: int, reason: str, value: bytes
     return Said(f"{partition}:{offset}", str(partition), b"%b %b" % (reason.encode(), value or b""), arrival, place)
 
 
-async def _telematics(*arguments: str) -> None:
+async def _telematics(*arguments: str, group: str = "telematics-monitor") -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "telematics", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        env=os.environ | {"TELEMATICS_KAFKA__GROUP": group},
     )
     said, _ = await process.communicate()
     if process.returncode:

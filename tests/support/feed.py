@@ -50,9 +50,17 @@ def as_log(rows: Sequence[Arrived], partitions: int, tick_ms: int = TICK_MS) -> 
 
 
 def judge(
-    log: Iterable[DumpRecord], partitions: int, fences: FenceIndex, rules: RuleSet, trips: Iterable[Trip] = ()
+    log: Iterable[DumpRecord],
+    partitions: int,
+    fences: FenceIndex,
+    rules: RuleSet,
+    trips: Iterable[Trip] = (),
+    later: Mapping[int, Sequence[tuple[FenceIndex, int]]] | None = None,
 ) -> list[Alert]:
-    """What one engine a partition says to the whole log at once, without Kafka."""
+    """What one engine a partition says to the whole log at once, without Kafka.
+
+    `later` are, by partition, fence sets that replace the first one, each with when it counts from (arrival, ms).
+    """
     by_partition: dict[int, list[DumpRecord]] = defaultdict(list)
     for record in log:
         by_partition[record.partition].append(record)
@@ -62,6 +70,8 @@ def judge(
         engine = MonitorEngine(fences, rules)
         for trip in known:
             engine.put_trip(trip)
+        for index, at in (later or {}).get(number, ()):
+            engine.put_fences(index, at)
         alerts += engine.step(decode_records(records, number, partitions).batch).alerts
     return alerts
 

@@ -93,8 +93,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, fences: FenceIndex, rules: RuleSet | None = None) -> AsyncIterator[Running]:
-    """A monitor in this process, stopped at the end."""
+async def running(
+    settings: Settings, fences: FenceIndex | None, rules: RuleSet | None = None
+) -> AsyncIterator[Running]:
+    """A monitor in this process, stopped at the end; without fences it follows the published sets."""
     connection.quiet_client_log()
     metrics = Metrics()
     monitor = Monitor(settings, fences, rules or RuleSet(), metrics)
@@ -108,8 +110,9 @@ async def running(settings: Settings, fences: FenceIndex, rules: RuleSet | None 
 class MonitorProcess:
     """`telematics monitor` in a process of its own, as users run it."""
 
-    def __init__(self, settings: Settings, fences: Path, log: Path, **environment: str) -> None:
-        command = [sys.executable, "-m", "telematics", "monitor", "--fences", str(fences), "--json", "--port", "0"]
+    def __init__(self, settings: Settings, fences: Path | None, log: Path, **environment: str) -> None:
+        given = [] if fences is None else ["--fences", str(fences)]
+        command = [sys.executable, "-m", "telematics", "monitor", *given, "--json", "--port", "0"]
         own = {
             "TELEMATICS_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
             "TELEMATICS_KAFKA__GROUP": settings.kafka.group,

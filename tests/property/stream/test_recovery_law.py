@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, cast
@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from geofences.index import FenceIndex
 from telematics.core import screen
 from telematics.core.engine import MonitorEngine
 from telematics.metrics import Metrics
@@ -28,13 +29,15 @@ from telematics.wire.alerts import decode_alert, encode_alert
 from telematics.wire.pings import encode_ping
 from telematics.wire.records import decode_records
 from telematics.wire.ticks import TICK_HEADERS, TICK_VALUE
-from tests.support.generator import RULE_SET, Coverage, Stream, streams, trip_of
-from tests.support.places import INDEX
+from tests.support.generator import RULE_SET, SETS, Coverage, Stream, streams, trip_of
 from tests.support.records import Raw
 from tests.support.truck import NOON
 
 SETTINGS = Settings()
 TOPICS = SETTINGS.topics
+
+
+Sets = Sequence[tuple[FenceIndex, int]]
 
 
 class Durable:
@@ -77,8 +80,8 @@ def _raw(stream: Stream, random: Random) -> list[Raw]:
 class Owner:
     """One after the other, the processes that own the partition."""
 
-    def __init__(self, durable: Durable, log: list[Raw], random: Random) -> None:
-        self.durable, self.log, self.random = durable, log, random
+    def __init__(self, durable: Durable, log: list[Raw], sets: Sets, random: Random) -> None:
+        self.durable, self.log, self.sets, self.random = durable, log, sets, random
 
     async def begin(self, trips: list[Trip]) -> Partition:
         """A new one, which knows what is durable and these trips."""
@@ -92,8 +95,8 @@ class Owner:
         assert not states.unreadable
         assert not states.lost
         plan = await plan_for(SETTINGS, cast("Any", None), partition, committed, states, 0)
-        partition.begin(MonitorEngine(INDEX, RULE_SET), Lag())
-        take_up(partition, states, plan, trips)
+        partition.begin(MonitorEngine(SETS[0], RULE_SET), Lag())
+        take_up(partition, states, plan, trips, self.sets)
         at = plan.start.offset
         self.durable.replayed += plan.end - at
         while at < plan.end:
@@ -112,10 +115,10 @@ class Owner:
         return partition
 
 
-async def _live(log: list[Raw], trips: list[Trip], random: Random) -> tuple[Durable, dict[str, Any], int]:
+async def _live(log: list[Raw], trips: list[Trip], sets: Sets, random: Random) -> tuple[Durable, dict[str, Any], int]:
     """What is durable in the end, the last owner's state, and how many died."""
     durable, deaths = Durable(), 0
-    owner = Owner(durable, log, random)
+    owner = Owner(durable, log, sets, random)
     partition = await owner.begin(trips)
     newest = {trip.vehicle_id: trip for trip in trips}
     while partition.next_offset < len(log):
@@ -155,9 +158,9 @@ def test_dying_anywhere_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None
             if random.random() < 0.5
         ]
         log = _raw(stream, random)
-        durable, state, deaths = asyncio.run(_live(log, trips, random))
-        engine = MonitorEngine(INDEX, RULE_SET)
-        engine.resume(0, [], trips)
+        durable, state, deaths = asyncio.run(_live(log, trips, stream.sets, random))
+        engine = MonitorEngine(SETS[0], RULE_SET)
+        engine.resume(0, [], trips, fences=stream.sets)
         alerts = engine.step(decode_records(log, 0, 1).batch).alerts
         told = [decode_alert(value) for value in durable.alerts]
         coverage.add(alert for alert in told if isinstance(alert, Alert))

@@ -10,6 +10,7 @@ import pytest
 
 from geofences.formats.geojson import load_geojson
 from geofences.index import FenceIndex
+from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.core.rules import RULES
 from telematics.instants import parse_rfc3339
@@ -28,7 +29,9 @@ def _explained(fences: Path, pings: Path, until: str, at: str) -> Explanation:
     """T-1 at `at`, from what arrived until `until`."""
     feed = open_feed(Plan((pings,), until_ms=parse_rfc3339(until))).read(Rejects())
     batches = [batch for given in feed if isinstance(given, dict) for batch in given.values()]
-    return explain_vehicle(batches, FenceIndex(load_geojson(fences)), RuleSet(), "T-1", parse_rfc3339(at))
+    return explain_vehicle(
+        MonitorEngine(FenceIndex(load_geojson(fences)), RuleSet()), batches, "T-1", parse_rfc3339(at)
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.unit.cli.conftest import Run
     ("line", "said"),
     [
         ("nonsense", "No such command 'nonsense'"),
-        ("monitor", "--fences"),
         ("monitor --fences /nowhere.geojson", "/nowhere.geojson"),
         ("bridge traccar", "--from"),
         ("bridge traccar --from telematics.pings", "telematics.pings is a topic of ours"),
@@ -26,7 +25,7 @@ from tests.unit.cli.conftest import Run
         ("watch --lang de", "'de' is not one of 'es', 'en'"),
         ("explain", "--vehicle ID with --at TIME"),
         ("explain x --vehicle T-1", "--vehicle ID with --at TIME"),
-        ("explain --vehicle T-1", "needs --at TIME and --fences FILE"),
+        ("explain --vehicle T-1", "needs --at TIME"),
         ("explain x --alerts /nowhere.ndjson", "/nowhere.ndjson: cannot be read: No such file"),
         ("deadletter list --reason bad", "'bad' is no reason; there are too_large"),
         ("deadletter list --since now", "--since"),

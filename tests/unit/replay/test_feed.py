@@ -14,6 +14,7 @@ from telematics.model import Ping, Trip
 from telematics.replay.clock import LONGEST_MS, TICK_MS, ticks_between
 from telematics.replay.dumpfile import DumpProfile, DumpRecord, DumpWriter, Header, Kind
 from telematics.replay.feed import open_feed
+from telematics.replay.fencesets import RecordedSets
 from telematics.replay.plan import Plan
 from telematics.replay.rejects import Rejects
 from telematics.wire.partitioner import partition_of
@@ -32,6 +33,7 @@ def told(plan: Plan, rejects: Rejects | None = None) -> list[Told | Trip]:
         if isinstance(given, Trip):
             found.append(given)
             continue
+        assert not isinstance(given, RecordedSets)
         for partition, batch in given.items():
             found += [
                 (partition, arrival, None if ping is None else ping.vehicle_id)

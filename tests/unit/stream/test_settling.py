@@ -113,6 +113,7 @@ def _fetching(*partitions: Partition, max_batch: int = 1_000) -> tuple[Member, F
         Metrics(),
         connection.Link(settings.kafka),
         cast("Any", None),
+        None,
         cast("Any", consumer),
         asyncio.Event(),
     )

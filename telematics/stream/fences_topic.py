@@ -1,0 +1,245 @@
+"""Publishing fence sets and reading them back, for people and their programs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from geofences.model import Fence
+from telematics.errors import BrokerError, UserError
+from telematics.settings import Settings
+from telematics.stream import connection
+from telematics.stream.reader import end_of_log, open_reader
+from telematics.stream.topics import Profile, describe_one
+from telematics.wire.fencesets import (
+    READING_KEY,
+    FenceLog,
+    FenceSet,
+    Manifest,
+    Reading,
+    Refusal,
+    decode_reading,
+    encode_fence,
+    encode_manifest,
+    fence_key,
+    set_hash,
+    set_key,
+)
+from telematics.wire.reasons import Reject
+from telematics.wire.strict import MAX_BYTES
+from telematics.wire.trips import LIVE_DELAY_MS
+
+# So long a set that was replaced stays, and with it what a replay, a rebuild or somebody who wants it back needs.
+KEPT_MS = 30 * 24 * 3_600_000
+# A set of many long outlines takes its time; then the broker undoes it.
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is published: fences as drawn, who wants them and why, and from when on (None: as soon as may be).
+
+    `published_at` is by the clock of who publishes (ms), `effective_at` by that of the feed.
+    """
+
+    fences: Sequence[Fence]
+    author: str
+    published_at: int
+    effective_at: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came of a draft, or would: the set, the one before it, and what has to be written for it.
+
+    `manifest` is None where the set that is there already is the same. `raised` are fences whose version had to be raised
+    because they changed. `records` are key and value, tombstones (None) of what nobody needs any more among them.
+    """
+
+    fences: tuple[Fence, ...]
+    before: FenceSet | None
+    manifest: Manifest | None
+    raised: tuple[Fence, ...]
+    records: tuple[tuple[bytes, bytes | None], ...]
+    effective_at: int
+    """From when on it counts, as far as can be said (ms)."""
+
+
+async def publish_fences(settings: Settings, draft: Draft, *, dry_run: bool = False) -> Publication:
+    """Write a set, whole or not at all. Raises UserError, BrokerError.
+
+    Whoever publishes ends what another is publishing, then looks at what there is: numbers and versions are never given
+    twice.
+    """
+    if dry_run:
+        taken, _, profile = await read_log(settings)
+        return prepared(taken, draft, profile)
+    profile = (await describe_one(settings.kafka, settings.topics.fences)).profile
+    producer = connection.publisher(settings.kafka, settings.topics.fences, _PATIENCE_S)
+    await connection.started(producer, settings.kafka)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            taken, _, _ = await read_log(settings)
+            publication = prepared(taken, draft, profile)
+            if publication.manifest is not None:
+                # What it means when it was written, nothing tells a simulated truck.
+                at = 0 if profile is Profile.SIM else None
+                await _write(settings, producer, publication, at)
+    except (ProducerFenced, InvalidProducerEpoch, IllegalOperation) as error:
+        msg = f"{settings.topics.fences}: somebody else has begun to publish; nothing was written, publish again"
+        raise BrokerError(msg) from error
+    except (KafkaError, TimeoutError) as error:
+        raise await connection.unreachable(settings.kafka, error, "Write") from error
+    finally:
+        await connection.ended(producer)
+    return publication
+
+
+async def _write(settings: Settings, producer: AIOKafkaProducer, publication: Publication, at: int | None) -> None:
+    topic = settings.topics.fences
+    async with producer.transaction():
+        sent = [
+            await producer.send(topic, value, key, partition=0, timestamp_ms=at) for key, value in publication.records
+        ]
+        written = (await asyncio.gather(*sent))[-1]
+    async with open_reader(settings.kafka, topic, [0]) as reader:
+
+        async def end() -> int:
+            return (await reader.ends())[0]
+
+        await end_of_log(end, written.offset + 1)  # so that who looks next finds it
+
+
+async def read_log(settings: Settings) -> tuple[FenceLog, list[Refusal], Profile]:
+    """The topic as it is now, the manifests on it that are not taken, and its profile. Raises UserError, BrokerError."""
+    profile = (await describe_one(settings.kafka, settings.topics.fences)).profile
+    taken, refused = FenceLog(live=profile is Profile.LIVE), []
+    async with open_reader(settings.kafka, settings.topics.fences) as reader:
+        async for _, records in reader.until(await reader.ends()):
+            for record in records:
+                found = taken.take(record.key, record.value, record.timestamp)
+                if isinstance(found, Refusal):
+                    refused.append(found)
+    return taken, refused, profile
+
+
+async def committed_offsets(settings: Settings) -> dict[int, int]:
+    """How far the group has come in the pings, by partition. Raises BrokerError."""
+    client = connection.admin(settings.kafka)
+    await connection.started(client, settings.kafka)
+    try:
+        found = await client.list_consumer_group_offsets(settings.kafka.group)
+    except KafkaError as error:
+        raise await connection.unreachable(settings.kafka, error) from error
+    finally:
+        await client.close()
+    return {place.partition: held.offset for place, held in found.items() if place.topic == settings.topics.pings}
+
+
+async def late_sets(
+    settings: Settings, sets: Sequence[FenceSet], clocks: Mapping[int, int]
+) -> dict[int, dict[int, int]]:
+    """Which sets partitions had later than they say, and when (arrival, ms), by partition and number. Raises BrokerError.
+
+    By a partition's own word; one that it had not read when it last committed, its clock at `clocks`, comes after that.
+    """
+    last: dict[int, bytes | None] = {}
+    async with open_reader(settings.kafka, settings.topics.states) as reader:
+        async for partition, records in reader.until(await reader.ends()):
+            for record in records:
+                if record.key == READING_KEY:
+                    last[partition] = record.value
+    late: dict[int, dict[int, int]] = {}
+    for partition, value in last.items():
+        reading = decode_reading(value or b"", settings.kafka.group)
+        if not isinstance(reading, Reading):
+            continue
+        for one in sets:
+            if one.number > reading.newest:
+                reading, _ = reading.take(one, clocks.get(partition, 0))
+        late[partition] = dict(reading.late)
+    return late
+
+
+def prepared(taken: FenceLog, draft: Draft, profile: Profile) -> Publication:
+    """What a draft comes to, after what was published before it. Raises UserError for what no record can hold."""
+    written: dict[str, str] = {}
+    newest: dict[str, Fence] = {}
+    for key, record in taken.records.items():
+        if isinstance(record.fence, Reject):
+            continue  # is written anew
+        written[key] = record.sha256
+        former = newest.setdefault(record.fence.id, record.fence)
+        if former.version < record.fence.version:
+            newest[record.fence.id] = record.fence
+    fences = tuple(_versioned(fence, newest.get(fence.id)) for fence in draft.fences)
+    raised = tuple(
+        fence
+        for fence, drawn in zip(fences, draft.fences, strict=True)
+        if fence.version > drawn.version and fence != newest[fence.id]
+    )
+    before = taken.sets[-1] if taken.sets else None
+    keys = [fence_key(fence) for fence in fences]
+    if before is not None and sorted(keys) == sorted(before.manifest.fences):
+        return Publication(fences, before, None, (), (), before.effective_at)
+    values = {key: encode_fence(fence) for key, fence in zip(keys, fences, strict=True) if key not in written}
+    # Of what is there its bytes count: they may have been written otherwise than now.
+    hashes = written | {key: sha256(value).hexdigest() for key, value in values.items()}
+    manifest = Manifest(
+        number=taken.newest + 1,
+        fences=tuple(keys),
+        hash=set_hash((key, hashes[key]) for key in keys),
+        author=draft.author,
+        published_at=draft.published_at,
+        effective_at=draft.effective_at,
+        note=draft.note,
+    )
+    records = {key.encode(): value for key, value in values.items()}
+    records[set_key(manifest.number)] = encode_manifest(manifest)
+    _check_sizes(records, len(fences))
+    gone = dict.fromkeys(expired(taken, manifest))
+    earliest = draft.published_at + LIVE_DELAY_MS if profile is Profile.LIVE else 0
+    at = max(draft.effective_at or 0, earliest)
+    return Publication(fences, before, manifest, raised, (*gone.items(), *records.items()), at)
+
+
+def _versioned(drawn: Fence, newest: Fence | None) -> Fence:
+    """With the version that its record has: a higher one than any before if it is another fence than the newest."""
+    if newest is None or drawn.version > newest.version:
+        return drawn
+    if replace(drawn, version=newest.version) == newest:
+        return newest
+    return replace(drawn, version=newest.version + 1)
+
+
+def _check_sizes(records: dict[bytes, bytes], fences: int) -> None:
+    """Raises UserError for a record that is too large for the topic."""
+    for key, value in records.items():
+        if len(value) <= MAX_BYTES:
+            continue
+        name, size = key.decode(), f"{len(value):,} bytes, and a record holds {MAX_BYTES:,}"
+        if name.startswith("@"):
+            raise UserError(f"the list of {fences:,} fences has {size}: take fewer fences, or shorter ids")
+        raise UserError(f"fence {name} has {size}: draw it with fewer corners (telematics fences lint), or split it")
+
+
+def expired(taken: FenceLog, coming: Manifest) -> list[bytes]:
+    """The keys of sets that were replaced `KEPT_MS` or longer ago, and of fences that only they name."""
+    now = coming.published_at
+    replaced_at = max(now, coming.effective_at or 0)
+    gone: list[FenceSet] = []
+    for one in reversed(taken.sets):
+        if replaced_at <= now - KEPT_MS:
+            gone.append(one)
+        replaced_at = min(replaced_at, max(one.manifest.published_at, one.effective_at))
+    gone_numbers = {one.number for one in gone}
+    staying = [one.manifest.fences for one in taken.sets if one.number not in gone_numbers]
+    named = {key for keys in (*staying, coming.fences) for key in keys}
+    unnamed = {key for one in gone for key in one.manifest.fences if key not in named}
+    return [*(set_key(one.number) for one in gone), *(key.encode() for key in sorted(unnamed))]
