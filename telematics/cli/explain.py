@@ -134,7 +134,7 @@ def _of_vehicle(
     settings = settings_from(bootstrap, prefix)
     from telematics.stream.inputs import read_inputs
 
-    found = asyncio.run(read_inputs(settings, vehicle_id, at))
+    found = asyncio.run(read_inputs(settings, vehicle_id, at, sets=index is None))
     engine = Holding(index, found.sets).engine(found.partition, parameters, truncated=found.truncated)
     return explain_vehicle(engine, found.in_order, vehicle_id, at)
 

@@ -118,12 +118,20 @@ def _draft(file: Path, region: str | None, author: str | None, at: str | None, w
     for each in findings:
         note(f"warning: feature {each.feature} ({each.fence_id}): {each.text}; {each.remedy}")
     effective_at = None if at is None else instant(at, "--at")
-    name = author if author is not None else getpass.getuser()
+    name = author if author is not None else _user()
     if not 1 <= len(name) <= 200:
         raise UserError(f"--author {name[:40]!r}: give a name of 1 to 200 characters")
     if len(why) > 1_000:
         raise UserError(f"--note: {len(why):,} characters; at most 1,000 are kept")
     return Draft(fences, name, now, effective_at, why)
+
+
+def _user() -> str:
+    """Who is signed in. Raises UserError where the system cannot tell, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise UserError("the system does not tell who publishes: say it with --author NAME") from None
 
 
 def _changes(publication: Publication) -> list[Change]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DAY_MS = 86_400_000
 _NO_FENCE = "-"
+_SETS = "the sets of the dump"
 _NAMED = 20
 _ROW_COLUMNS = ("fence", "rule", "before", "after", "added", "removed", "moved", "changed", "announced")
 _ALERT_COLUMNS = ("what", "vehicle", "rule", "fence", "severity", "raised at", "difference")
@@ -43,11 +44,15 @@ Dumps = Annotated[
 
 def backtest(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="GeoJSON file of the geofences as they would be.")],
-    fences: Annotated[
-        Path,
-        typer.Option("--fences", metavar="OLD", help="GeoJSON file of the geofences as they are.", show_default=False),
-    ],
     dumps: Dumps,
+    fences: Annotated[
+        Path | None,
+        typer.Option(
+            "--fences",
+            metavar="OLD",
+            help="GeoJSON file of the geofences as they are; without it the sets of the dump.",
+        ),
+    ] = None,
     rules: Rules = None,
     trips: TripsFile = None,
     columns: Columns = None,
@@ -62,7 +67,7 @@ def backtest(
 ) -> None:
     """Say which alerts other fences would have added, removed, moved or changed in recorded pings.
 
-    The recording is judged by OLD and by NEW, as the monitor would. Counted are alerts, not their records, by the
+    The recording is judged by OLD, or the sets it has, and by NEW, as the monitor would. Counted are alerts, not their records, by the
     fence they name (- for none) and by rule. Moved: the same alert, beginning sooner or later. Changed: with another
     severity, told at another time, or ended at another. Announced: of severity 3 or more.
     """
@@ -76,7 +81,7 @@ def backtest(
     parameters = load_rules(rules)
     before, after = Episodes(), Episodes()
     judgements = [
-        Judgement(FenceIndex(load_geojson(path)), parameters, heard.hear, str(path))
+        Judgement(FenceIndex(load_geojson(path)) if path else None, parameters, heard.hear, str(path or _SETS))
         for path, heard in ((fences, before), (new, after))
     ]
     plan = plan_of(dumps, columns, dialect, arrival, until)

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 
 # The deadline of every vehicle, of no rule: it is put off whenever the vehicle is heard, and not part of a snapshot.
 _FORGET: Key = ("", "")
+_LET_GO: Key = ("fences", "removed")
 REBUILD_WINDOW_MS = 6 * 3_600_000  # how far a rebuild without snapshots looks back, unless set otherwise
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
 CROSSING_GAP_MS = 600_000  # what lies between two fixes further apart was not crossed for certain
@@ -291,6 +292,16 @@ class MonitorEngine:
             self._take_up(one.state, one.ring)
         self._find_all()
 
+    def let_go(self) -> None:
+        """Let what is open on fences that are not there end with the next input.
+
+        They were not removed before this engine: another that was stopped had them, and nobody could tell of it.
+        """
+        for state in self._vehicles.values():
+            if self._on_removed(state, self._scope.number_of):
+                self._columns.touch(state)
+                self._timers.arm(state, _LET_GO, self.clock + 1)
+
     def _take_up(self, state: VehicleState, ring: Floats) -> None:
         if self._is_met(state):
             # Of fences that went while nobody looked.
@@ -331,6 +342,9 @@ class MonitorEngine:
             return
         if (rule_id, subject) == visits.CHANGE:
             self._look_out(state, due, revealed, ts)
+            return
+        if (rule_id, subject) == _LET_GO:
+            self._end_removed(state, self._scope.number_of, due, revealed)
             return
         rule = self._rules.by_id.get(rule_id)
         if rule is not None:
@@ -689,13 +703,17 @@ class MonitorEngine:
         ts = state.device.last_ts + max(0, at - state.device.heard_at)
         self._rules.ask(Facts(self._scope, state, at, revealed, ts, triggers=Trigger.VISITS, visits=changes))
 
-    def _end_removed(self, state: VehicleState, is_now: Mapping[str, Fence], at: int, revealed: int) -> None:
-        """Clear what is open on fences that are not there any more, and forget what was remembered of them."""
-        gone = {
+    def _on_removed(self, state: VehicleState, is_now: Container[str]) -> set[Key]:
+        """What is open or remembered of fences that are not there any more."""
+        return {
             (rule_id, subject)
             for rule_id, subject in itertools.chain(state.episodes, state.memory, state.deadlines)
             if subject not in is_now and self._rules.is_of_fences(rule_id)
         }
+
+    def _end_removed(self, state: VehicleState, is_now: Container[str], at: int, revealed: int) -> None:
+        """Clear what is open on fences that are not there any more, and forget what was remembered of them."""
+        gone = self._on_removed(state, is_now)
         if not gone:
             return
         self._columns.touch(state)

@@ -30,8 +30,11 @@ class Inputs:
     sets: RecordedSets | None
 
 
-async def read_inputs(settings: Settings, vehicle_id: str, at: int) -> Inputs:
-    """The inputs of a vehicle's partition in the rebuild window before `at` (arrival, ms). Raises UserError, BrokerError."""
+async def read_inputs(settings: Settings, vehicle_id: str, at: int, *, sets: bool = True) -> Inputs:
+    """The inputs of a vehicle's partition in the rebuild window before `at` (arrival, ms), with fence sets or without.
+
+    Raises UserError, BrokerError.
+    """
     pings = await describe_one(settings.kafka, settings.topics.pings)
     number = partition_of(vehicle_id.encode(), pings.partitions)
     in_order: list[Trip | Batch] = []
@@ -44,7 +47,8 @@ async def read_inputs(settings: Settings, vehicle_id: str, at: int) -> Inputs:
         reader.seek(starts)
         async for _, records in reader.until(await reader.offsets_at(at + 1)):
             in_order.append(decode_records(records, number, pings.partitions).batch)
-    return Inputs(number, in_order, starts[number] > 0, await _read_sets(settings, number, in_order))
+    found = await _read_sets(settings, number, in_order) if sets else None
+    return Inputs(number, in_order, starts[number] > 0, found)
 
 
 async def _read_sets(settings: Settings, number: int, in_order: Sequence[Trip | Batch]) -> RecordedSets | None:

@@ -102,8 +102,7 @@ async def rebuild(
     """Bring the partition to its committed offset; without one, to the beginning of the log, with alerts.
 
     `trips()` are all that are known, in the order they came; `fences` has the sets, unless the engine is made with fences
-    of its own. Raises BrokerError when the broker is lost, UserError when
-    a later version wrote the states.
+    of its own. Raises BrokerError when the broker is lost, UserError when a later version wrote the states.
     """
     number = partition.number
     states = await _read_states(settings, partition, committed)
@@ -132,6 +131,7 @@ async def rebuild(
         await _replay(settings, partition, reader, states, plan)
     if partition.taken.is_set():
         return
+    partition.present_engine().let_go()
     if fences is not None:
         await read_on(partition, fences, states.reading, placed[-1][0].number)
     partition.forget(forgotten, states.unreadable)

@@ -17,6 +17,7 @@ from geofences.index import FenceIndex
 from geofences.model import Circle, Fence, FenceKind
 from telematics.core.params import RuleSet
 from telematics.errors import BrokerError, UserError
+from telematics.model import AlertEvent
 from telematics.replay.dumpfile import DumpRecord
 from telematics.replay.feed import open_feed
 from telematics.replay.plan import Plan
@@ -305,6 +306,30 @@ async def test_a_monitor_with_a_fence_file_needs_no_fences_topic(bootstrap: str,
     with pytest.raises(UserError, match=r"geofences.*telematics topics create"):
         async with running(settings, None) as monitor:
             await asyncio.wait_for(asyncio.shield(monitor.task), 60)
+
+
+async def test_what_was_open_on_a_fence_of_a_file_that_is_gone_is_cleared(bootstrap: str, topic_prefix: str) -> None:
+    """A monitor with a fence file is stopped and one that follows the sets begins: nothing stays open that nobody can leave."""
+    settings = await simulated_topics(bootstrap, topic_prefix, PARTITIONS)
+    scene = world(VEHICLES)
+    half = len(scene.log) // 2
+    await publish_trips(settings, scene.trips)
+    await write(settings, scene.log[:half])
+    async with running(settings, fences()) as monitor:
+        await monitor.until_caught_up()
+    before = {alert.alert_id: alert for alert in await all_alerts(settings)}
+    gone = {fence.id for fence in fences().fences}
+    left = {key for key, alert in before.items() if alert.subject in gone and alert.event is not AlertEvent.CLEARED}
+    assert left
+    await publish(settings, changed()[3:])
+    async with running(settings, None) as monitor:
+        await write(settings, scene.log[half:])
+        await monitor.until_caught_up()
+    ended = [alert for alert in await all_alerts(settings) if alert.alert_id in left and alert not in before.values()]
+    assert {alert.alert_id for alert in ended} == left
+    assert {(alert.event, alert.evidence["facts"]["reason"]) for alert in ended} == {
+        (AlertEvent.CLEARED, "fence removed")
+    }
 
 
 async def _telematics(settings: Settings, *arguments: str) -> tuple[int, str, str]:

@@ -20,6 +20,7 @@ import pytest
 
 from telematics.settings import SaslMechanism, SecurityProtocol, Settings, load_settings
 from telematics.stream import connection, topics
+from telematics.stream.fences_topic import Draft, publish_fences
 from telematics.stream.reader import open_reader
 from telematics.stream.topics import Profile
 from telematics.stream.trips_topic import publish_trips
@@ -36,6 +37,7 @@ from tests.support.monitors import (
     simulated_topics,
 )
 from tests.support.secured import OWNER, Permission, SecuredBroker, environment, secured_broker
+from tests.support.sets import NOW
 from tests.support.worlds import PARTITIONS, World, fences, world
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
@@ -67,8 +69,14 @@ async def _staged(secured: SecuredBroker, prefix: str) -> tuple[Settings, World]
     settings = await simulated_topics(secured.open, prefix, PARTITIONS)
     scene = world(14)
     await publish_trips(settings, scene.trips)
+    await _publish(settings)
     await write(settings, scene.log)
     return settings, scene
+
+
+async def _publish(settings: Settings) -> None:
+    """The fences of the world, as a set."""
+    await publish_fences(settings, Draft(fences().fences, "ana", NOW))
 
 
 async def _command(variables: dict[str, str], *arguments: object) -> tuple[int, str, str]:
@@ -362,18 +370,17 @@ def _permissions(settings: Settings, profile: Profile = Profile.LIVE) -> list[Pe
     return found
 
 
-async def test_the_documented_permissions_are_enough(
-    secured: SecuredBroker, topic_prefix: str, drawn: Path, tmp_path: Path
-) -> None:
+async def test_the_documented_permissions_are_enough(secured: SecuredBroker, topic_prefix: str, tmp_path: Path) -> None:
     """With exactly what docs/security.md lists the monitor alerts, writes dead letters and ticks."""
     settings = settings_for(secured.open, topic_prefix)
     await topics.create(settings, Profile.LIVE, 1)
+    await _publish(settings)
     user, password = f"{topic_prefix}user", secrets.token_urlsafe()
     await secured.add_user(user, password)
     await secured.permit(user, _permissions(settings))
     monitor = MonitorProcess(
         settings,
-        drawn,
+        None,
         tmp_path / "monitor.log",
         TELEMATICS_TICK_INTERVAL_S="2",
         **environment(secured.kafka(user=user, password=password)),
@@ -392,7 +399,7 @@ async def test_the_documented_permissions_are_enough(
 
 
 async def test_alerts_come_with_the_documented_permissions(
-    secured: SecuredBroker, topic_prefix: str, drawn: Path, tmp_path: Path
+    secured: SecuredBroker, topic_prefix: str, tmp_path: Path
 ) -> None:
     """On a sim topic, where the monitor writes no ticks, it does without the permission for them."""
     settings, scene = await _staged(secured, topic_prefix)
@@ -400,7 +407,7 @@ async def test_alerts_come_with_the_documented_permissions(
     await secured.add_user(user, password)
     await secured.permit(user, _permissions(settings, Profile.SIM))
     kafka = secured.kafka(user=user, password=password)
-    monitor = MonitorProcess(settings, drawn, tmp_path / "monitor.log", **environment(kafka))
+    monitor = MonitorProcess(settings, None, tmp_path / "monitor.log", **environment(kafka))
     try:
         await monitor.until_caught_up()
     finally:
@@ -412,7 +419,7 @@ async def test_alerts_come_with_the_documented_permissions(
 async def test_each_documented_permission_is_needed_named_and_enough(secured: SecuredBroker, topic_prefix: str) -> None:
     """Without one, readiness names just that one; as soon as it is given, the monitor works without a new start."""
     every = _permissions(settings_for(secured.open, topic_prefix))
-    assert len(every) == 10
+    assert len(every) == 11
     # A topic of which we may know is refused later than one of which we may not.
     cases = [(number, may_see) for number, one in enumerate(every) for may_see in (False, one.resource == "topic")]
     async with asyncio.TaskGroup() as all_of_them:
@@ -423,6 +430,7 @@ async def test_each_documented_permission_is_needed_named_and_enough(secured: Se
 async def _without(secured: SecuredBroker, prefix: str, number: int, *, may_see: bool) -> None:
     by_the_open_door = settings_for(secured.open, prefix)
     await topics.create(by_the_open_door, Profile.LIVE, 1)
+    await _publish(by_the_open_door)
     await _write_rubbish(by_the_open_door)
     await write(by_the_open_door, as_log(stories.fleet(4), 1))
     user, password = f"{prefix}user", secrets.token_urlsafe()
@@ -434,7 +442,7 @@ async def _without(secured: SecuredBroker, prefix: str, number: int, *, may_see:
     await secured.permit(user, permissions)
     kafka = secured.kafka(user=user, password=password) | {"group": by_the_open_door.kafka.group}
     settings = load_settings(kafka=kafka, topics={"prefix": prefix}, tick_interval_s=2.0)
-    async with running(settings, fences()) as monitor:
+    async with running(settings, None) as monitor:
 
         async def named() -> bool:
             return "does not permit" in monitor.checks()["broker"].detail
@@ -482,26 +490,33 @@ async def test_the_commands_need_what_is_documented(
 
     async def try_out(row: str, *arguments: object) -> None:
         user, password = f"{topic_prefix}{row.replace(' ', '.')}", secrets.token_urlsafe()
-        listed = re.findall(r"`(\w+) telematics\.(\w+|\*)`", rows.pop(row))
+        listed = re.findall(r"`(\w+) (?:(group|transactional-id) )?telematics[.-]([\w.*-]+)`", rows.pop(row))
         await secured.add_user(user, password)
         await secured.permit(
             user,
             [
                 Permission(operation, "topic", topic_prefix, "prefixed")
                 if name == "*"
-                else Permission(operation, "topic", topic_prefix + name)
-                for operation, name in listed
+                else Permission(
+                    operation,
+                    resource or "topic",
+                    (settings.kafka.group if resource == "group" else topic_prefix + name),
+                )
+                for operation, resource, name in listed
             ],
         )
         kafka = environment(secured.kafka(user=user, password=password))
-        code, out, err = await _command(kafka | {"TELEMATICS_TOPICS__PREFIX": topic_prefix}, *arguments)
+        ours = {"TELEMATICS_TOPICS__PREFIX": topic_prefix, "TELEMATICS_KAFKA__GROUP": settings.kafka.group}
+        code, out, err = await _command(kafka | ours, *arguments)
         assert (code, err) == (0, ""), (row, code, out, err)
         told[row] = out
 
     await try_out("topics create", "topics", "create", "--partitions", "1", "--profile", "sim")
     await _write_rubbish(settings)
     await write(settings, [record for record in world(14).log if record.partition == 0])
-    async with running(settings, fences()) as monitor:
+    await try_out("fences publish", "fences", "publish", drawn)
+    await try_out("fences history", "fences", "history")
+    async with running(settings, None) as monitor:
         await monitor.until_caught_up()
     alert = (await all_alerts(settings))[0]
     await try_out("topics check", "topics", "check")
@@ -510,7 +525,7 @@ async def test_the_commands_need_what_is_documented(
     await try_out("trips show", "trips", "show", "T-1")
     await try_out("watch", "watch", "--no-follow", "--all", "--json")
     await try_out("explain ALERT_ID", "explain", alert.alert_id, "--json")
-    about = ("--vehicle", alert.vehicle_id, "--at", "2026-01-28T12:30:00Z", "--fences", drawn)
+    about = ("--vehicle", alert.vehicle_id, "--at", "2026-01-28T12:30:00Z")
     await try_out("explain --vehicle", "explain", *about, "--json")
     await try_out("deadletter list", "deadletter", "list", "--json")
     place = json.loads(told["deadletter list"].splitlines()[0])["place"]

@@ -39,8 +39,8 @@ def with_defaults(text: str) -> str:
 
 
 def test_the_whole_product_is_there() -> None:
-    """Kafka, its topics, the monitor, a fleet and Prometheus are services."""
-    assert set(SERVICES) == {"kafka", "topics-init", "monitor", "simulator", "prometheus"}
+    """Kafka, its topics, the fences, the monitor, a fleet and Prometheus are services."""
+    assert set(SERVICES) == {"kafka", "topics-init", "fences-init", "monitor", "simulator", "prometheus"}
 
 
 @pytest.mark.parametrize("name", ["kafka", "monitor", "prometheus"])

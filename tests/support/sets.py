@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from geofences.index import FenceIndex
 from geofences.model import Fence
+from telematics.replay.dumpfile import DumpRecord, Kind
 from telematics.wire.fencesets import FenceSet, Manifest, encode_fence, encode_manifest, fence_key, set_hash, set_key
 
 NOW = 1_790_000_000_000
@@ -29,6 +30,15 @@ def manifest_of(number: int, fences: Sequence[Fence], effective_at: int | None =
 def manifest_row(manifest: Manifest) -> Row:
     """Its record."""
     return set_key(manifest.number), encode_manifest(manifest)
+
+
+def set_records(*sets: Sequence[Fence]) -> list[DumpRecord]:
+    """What a dump has of sets that were published at the epoch, one after the other; each counts from the beginning."""
+    rows: list[Row] = []
+    for number, fences in enumerate(sets, 1):
+        rows += [row for row in fence_rows(fences) if row not in rows]
+        rows.append(manifest_row(manifest_of(number, fences)))
+    return [DumpRecord(0, offset, 0, Kind.GEOFENCE, key, value) for offset, (key, value) in enumerate(rows)]
 
 
 def fence_set(number: int, fences: Sequence[Fence], effective_at: int = 0) -> FenceSet:

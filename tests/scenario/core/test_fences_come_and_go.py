@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from geofences.index import FenceIndex
 from geofences.model import Detect, Fence, FenceKind
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
-from telematics.model import DeviceEvent, Trip, Vehicle
+from telematics.model import AlertEvent, DeviceEvent, Trip, Vehicle
 from tests.support.places import ALL_VISITS, circle
 from tests.support.story import Story, batch_of, seconds
 from tests.support.truck import NOON, Truck
@@ -299,6 +300,25 @@ def test_a_set_that_comes_too_late_holds_from_the_next_instant() -> None:
     late = (engine.clock, replace(sent[-1][1], vehicle_id="T2"))
     told = engine.step(batch_of([late, sent[-1]])).alerts
     assert [(alert.vehicle_id, alert.raised_at) for alert in told] == [(name, late[0] + 1) for name in ("T1", "T2")]
+
+
+def test_what_was_open_when_the_file_was_exchanged_ends_with_the_next_input() -> None:
+    """A monitor is stopped, its fence file loses a fence, it is started again: the fence's alerts are cleared, once."""
+    before = MonitorEngine(among(GATE, FAR), RuleSet())
+    raised = before.step(batch_of(Truck(km=85).stand(600).sent)).alerts
+    engine = MonitorEngine(among(FAR), RuleSet())
+    engine.restore(json.loads(json.dumps(before.snapshot())))
+    engine.let_go()
+    told = engine.step(batch_of([(engine.clock + 5_000, None)])).alerts
+    assert {(one.alert_id, one.event, one.evidence["facts"]["reason"]) for one in told} == {
+        (one.alert_id, AlertEvent.CLEARED, "fence removed") for one in raised if one.subject == "gate"
+    }
+    assert len(told) >= 2
+    engine.let_go()
+    assert not engine.step(batch_of([(engine.clock + 5_000, None)])).alerts
+    state = engine.vehicle("T1")
+    assert state is not None
+    assert not state.episodes
 
 
 # -- passages

@@ -10,16 +10,22 @@ import pytest
 
 from geofences.formats.geojson import load_geojson
 from geofences.index import FenceIndex
+from telematics.cli.explain import read_alert_file
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.core.rules import RULES
 from telematics.instants import parse_rfc3339
-from telematics.model import Alert
+from telematics.model import Alert, Ping
+from telematics.replay.dumpfile import DumpProfile, DumpWriter, Header
 from telematics.replay.explanation import Explanation, explain_vehicle
 from telematics.replay.feed import open_feed
 from telematics.replay.plan import Plan
 from telematics.replay.rejects import Rejects
 from telematics.wire.alerts import encode_alert
+from telematics.wire.pings import decode_ping
+from tests.support.feed import as_log
+from tests.support.sets import set_records
+from tests.support.stories import Arrived
 from tests.unit.cli.conftest import Ran, Run
 
 _END = "2026-01-28T12:03:00Z"
@@ -153,6 +159,30 @@ def test_trips_come_from_a_file(run: Run, fence_file: Path, ping_file: Path, tmp
     )
     assert _explain(run, fence_file, ping_file, _END, "--json").json["facts"]["trip"] is None
     assert _explain(run, fence_file, ping_file, _END, "--trips", trips, "--json").json["facts"]["trip"] == "ours"
+
+
+def test_a_dump_is_judged_by_its_sets(run: Run, fence_file: Path, ping_file: Path, tmp_path: Path) -> None:
+    """Fences that were published are in the dump, and explain, replay and trips of a file take them from there."""
+    pings = [decode_ping(row) for row in ping_file.read_bytes().splitlines()]
+    arrived = [Arrived(ping.ts, ping) for ping in pings if isinstance(ping, Ping)]
+    dump, trips, out = tmp_path / "dump.ndjson", tmp_path / "trips.ndjson", tmp_path / "alerts.ndjson"
+    trips.write_text('{"vehicle_id": "T-1", "trip": {"id": "ours"}}\n', "utf-8")
+    with dump.open("wb") as written:
+        writer = DumpWriter(written, Header(2, DumpProfile.LIVE))
+        for record in [*set_records(load_geojson(fence_file)), *as_log(arrived, 2)]:
+            writer.write(record)
+    of_sets = ("--dump", dump, "--trips", trips, "--json")
+    by_sets = run("explain", "--vehicle", "T-1", "--at", _END, *of_sets)
+    by_file = run("explain", "--vehicle", "T-1", "--at", _END, "--fences", fence_file, *of_sets)
+    assert by_sets.code == by_file.code == 0
+    assert by_sets.json == by_file.json
+    assert by_sets.json["facts"]["trip"] == "ours"
+    assert by_sets.json["facts"]["visits"] == {"square": "inside"}
+    assert run("replay", dump, "--trips", trips, "--out", out).code == 0
+    assert "no_stop_zone" in {alert.rule for alert in read_alert_file(out)}
+    ran = run("explain", "--vehicle", "T-1", "--at", _END, "--dump", ping_file)
+    assert ran.code == 2
+    assert "no fence set was recorded" in ran.err
 
 
 @pytest.mark.parametrize("option", [("--map", "ts=t"), ("--dialect", "traccar"), ("--trips", "trips.ndjson")])

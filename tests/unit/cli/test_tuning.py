@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from geofences.formats.geojson import load_geojson
 from telematics.replay.dumpfile import DumpProfile, DumpWriter, Header
+from telematics.replay.runner import FILE_WINS
 from telematics.wire.pings import encode_ping
 from tests.support.feed import as_log
 from tests.support.places import spot
+from tests.support.sets import set_records
 from tests.support.stories import Arrived
 from tests.support.truck import Truck
 from tests.unit.cli.conftest import Run
@@ -149,6 +152,28 @@ def test_backtest_as_json(run: Run, old: Path, new: Path, pings: Path) -> None:
         "2026-01-28T12:08:10.000Z",
         "2026-01-28T12:07:50.000Z",
     )
+
+
+def test_the_sets_of_a_dump_are_what_was(
+    run: Run, old: Path, new: Path, truck: Truck, dump: Path, tmp_path: Path
+) -> None:
+    """Without --fences the change is held against what was published; where nothing was, that is said."""
+    path = tmp_path / "sets.ndjson"
+    with path.open("wb") as out:
+        writer = DumpWriter(out, Header(3, DumpProfile.LIVE))
+        of_trucks = as_log([Arrived(arrival, ping) for arrival, ping in truck.sent], 3)
+        for record in [*set_records(load_geojson(old)), *of_trucks]:
+            writer.write(record)
+    by_sets, by_file = (
+        run("fences", "backtest", new, "--dump", path, "--json", *more).json for more in ((), ("--fences", old))
+    )
+    assert by_sets["rows"]
+    assert by_sets["rows"] == by_file["rows"]
+    assert not by_sets["notes"]
+    assert by_file["notes"] == [FILE_WINS]
+    ran = run("fences", "backtest", new, "--dump", dump)
+    assert ran.code == 2
+    assert "no fence set was recorded; give a file of them with --fences FILE" in ran.err
 
 
 def test_a_dump_says_what_its_pings_say(run: Run, old: Path, new: Path, pings: Path, dump: Path) -> None:
