@@ -55,7 +55,7 @@ def publish(
     if json:
         as_json(_document(publication, changes, written=not dry_run and publication.manifest is not None))
         return
-    if changes:
+    if publication.before is not None and changes:
         table(("fence", "change", "what"), _rows(changes))
     for fence in publication.raised:
         note(f"{fence.id} changed and its version did not: it is version {fence.version} now")
