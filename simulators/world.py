@@ -86,16 +86,17 @@ def load_world() -> World:
 
 
 def _direction(line: Line, features: list[dict[str, Any]]) -> Direction:
+    """Trucks halt at places drawn as a point and are hijacked or silent on stretches drawn as a line; the rest is scenery."""
     places = []
     stretches: dict[str, list[Stretch]] = {"known_dead_zone": [], "no_stop": []}
     for feature in features:
         kind, fence_id = feature["properties"]["kind"], feature["properties"]["id"]
-        coordinates = feature["geometry"]["coordinates"]
-        if kind in stretches:
+        drawn, coordinates = feature["geometry"]["type"], feature["geometry"]["coordinates"]
+        if kind in stretches and drawn == "LineString":
             stretch = _stretch(line, fence_id, coordinates)
             if stretch:
                 stretches[kind].append(stretch)
-        elif kind in set(PlaceKind):
+        elif kind in set(PlaceKind) and drawn == "Point":
             s_m, beside_m = line.nearest(coordinates)
             if beside_m <= ON_THE_ROAD_M:
                 places.append(Place(fence_id, PlaceKind(kind), s_m))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import orjson
@@ -14,7 +15,7 @@ from geofences.index import FenceIndex
 from geofences.model import FenceKind
 from simulators.geography import FENCES, ROADS
 from simulators.scenarios.c03 import silence
-from simulators.world import Direction, PlaceKind, load_world
+from simulators.world import Direction, load_world
 
 DIRECTIONS = [direction for route in load_world().routes for direction in (route.out, route.back)]
 
@@ -38,11 +39,29 @@ def test_the_sample_is_labelled_illustrative() -> None:
         assert orjson.loads(path.read_bytes())["note"].startswith("Illustrative")
 
 
-def test_every_kind_a_truck_meets_is_there(index: FenceIndex) -> None:
-    """The fence file loads as any user's would, and has each kind the demo and the trucks need."""
-    kinds = {fence.kind for fence in index.fences}
-    assert kinds >= {FenceKind(kind) for kind in PlaceKind}
-    assert kinds >= {FenceKind.HIGH_RISK_CORRIDOR, FenceKind.NO_STOP, FenceKind.KNOWN_DEAD_ZONE, FenceKind.WORKSHOP}
+def test_the_sample_has_something_of_everything(index: FenceIndex) -> None:
+    """The fence file loads as any user's would, and shows each kind, each way to draw, a schedule and a tag that applies."""
+    assert {fence.kind for fence in index.fences} == set(FenceKind)
+    features = orjson.loads(FENCES.read_bytes())["features"]
+    assert {feature["geometry"]["type"] for feature in features} == {
+        *("Point", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+    }
+    assert any(len(feature["geometry"]["coordinates"]) > 1 for feature in features if _is_polygon(feature))
+    assert {fence.risk for fence in index.fences} == {None, 3, 4, 5}
+    assert any(fence.schedule and fence.schedule.holidays for fence in index.fences)
+    assert any(fence.applies_to for fence in index.fences)
+
+
+def _is_polygon(feature: dict[str, Any]) -> bool:
+    return bool(feature["geometry"]["type"] == "Polygon")
+
+
+def test_where_trucks_are_stolen_a_zone_is_always_awake(index: FenceIndex) -> None:
+    """A no-stop stretch on the road of a route has no schedule and is there for every truck: H01 is due at any hour."""
+    stretches = {stretch.fence_id for direction in DIRECTIONS for stretch in direction.no_stops}
+    assert stretches
+    for fence in index.fences:
+        assert fence.id not in stretches or (fence.is_always and not fence.applies_to)
 
 
 def test_towns_are_rounded_to_a_hundredth_of_a_degree() -> None:
