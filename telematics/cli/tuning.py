@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telematics.cli.options import Arrival, Columns, Dialect, Fences, Json, Rules, TripsFile, Until
+from telematics.cli.options import Arrival, Columns, Dialect, Json, Rules, TripsFile, Until
 from telematics.cli.output import EXIT_PROBLEMS, as_json, note, table
 from telematics.cli.replay import bar, plan_of, tell_refused
 
@@ -104,8 +104,13 @@ def backtest(
 
 
 def stats(
-    fences: Fences,
     dumps: Dumps,
+    fences: Annotated[
+        Path | None,
+        typer.Option(
+            "--fences", metavar="FILE", help="GeoJSON file of the geofences; without it the sets of the dump."
+        ),
+    ] = None,
     rules: Rules = None,
     trips: TripsFile = None,
     columns: Columns = None,
@@ -119,6 +124,7 @@ def stats(
 ) -> None:
     """Say what became of each fence in recorded pings, the noisiest first: its alerts, and who came for how long.
 
+    Without --fences the sets of the dump hold, each from when on it did; a fence that changed is told as it was last.
     Visits are those that the monitor sees, as if every fence detected enter and exit. Alerts are those of the fences as
     they are, and count for the fence they name (- for none); announced are those of severity 3 or more. Median and longest
     are of the time inside, in hours. Chattering: how often a vehicle came and went three times or more within a minute.
@@ -127,17 +133,17 @@ def stats(
     from geofences.index import FenceIndex
     from telematics.core.params import load_rules
     from telematics.replay.episodes import Episodes
-    from telematics.replay.fencestats import fence_stats, watching_visits
+    from telematics.replay.fencestats import fence_stats, visits_only, watched
     from telematics.replay.runner import Judgement
 
-    drawn, parameters = load_geojson(fences), load_rules(rules)
+    drawn, parameters = load_geojson(fences) if fences else None, load_rules(rules)
     alerts, visits = Episodes(), Episodes()
     judgements = [
-        Judgement(FenceIndex(drawn), parameters, alerts.hear),
-        Judgement(*watching_visits(drawn, parameters), visits.hear),
+        Judgement(FenceIndex(drawn) if drawn is not None else None, parameters, alerts.hear),
+        Judgement(watched(drawn) if drawn is not None else None, visits_only(parameters), visits.hear, lay_out=watched),
     ]
     summary, refused = _judged("stats", plan_of(dumps, columns, dialect, arrival, until), judgements, trips, json=json)
-    found = fence_stats(drawn, alerts.by_id.values(), visits.by_id.values(), summary.last_arrival or 0)
+    found = fence_stats(summary.fences, alerts.by_id.values(), visits.by_id.values(), summary.last_arrival or 0)
     days = _vehicle_days(summary)
     if json:
         as_json(_recording(summary) | {"vehicle_days": round(days, 3), "fences": [_stats(one, days) for one in found]})
@@ -149,7 +155,7 @@ def stats(
         quiet = [one.fence.id for one in found if one.is_quiet and one.fence is not None]
         if quiet and summary.pings and not everything:
             more = f" and {len(quiet) - _NAMED} more" if len(quiet) > _NAMED else ""
-            note(f"nobody visited {len(quiet)} of {len(drawn)} fences: {', '.join(quiet[:_NAMED])}{more}")
+            note(f"nobody visited {len(quiet)} of {len(summary.fences)} fences: {', '.join(quiet[:_NAMED])}{more}")
         table(_STATS_COLUMNS, [_stats_cells(one) for one in found if everything or not one.is_quiet])
     _end(summary)
 

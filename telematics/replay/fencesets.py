@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from geofences.index import FenceIndex
+from geofences.model import Fence
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.errors import UserError
@@ -27,14 +28,18 @@ class RecordedSets:
         return from_clock(in_order(self.sets, Reading(self.sets[-1].number, self.late.get(partition, {}))), 0)
 
 
-class Holding:
-    """The fences of a file; without one the recorded sets. Raises UserError where there is neither."""
+LayOut = Callable[[Iterable[Fence]], FenceIndex]
 
-    def __init__(self, fences: FenceIndex | None, sets: RecordedSets | None) -> None:
+
+class Holding:
+    """The fences of a file; without one the recorded sets, laid out as told. Raises UserError where there is neither."""
+
+    def __init__(self, fences: FenceIndex | None, sets: RecordedSets | None, lay_out: LayOut = FenceIndex) -> None:
         if fences is None and sets is None:
             raise UserError("there are no fences: no fence set was recorded; give a file of them with --fences FILE")
         self._fences = fences
         self._sets = sets
+        self._lay_out = lay_out
         self._indexes: dict[int, FenceIndex] = {}
 
     def engine(self, partition: int, rules: RuleSet, *, truncated: bool = False) -> MonitorEngine:
@@ -45,13 +50,15 @@ class Holding:
         engine.resume(0, [], fences=[(self._index(one), at) for one, at in self._sets.of(partition)])
         return engine
 
-    def indexes(self) -> Iterable[FenceIndex]:
-        """All that an engine was given."""
-        return [self._fences] if self._fences is not None else self._indexes.values()
+    def indexes(self) -> list[FenceIndex]:
+        """All that an engine was given, the oldest first."""
+        if self._fences is not None:
+            return [self._fences]
+        return [self._indexes[number] for number in sorted(self._indexes)]
 
     def _index(self, fence_set: FenceSet) -> FenceIndex:
         if fence_set.number not in self._indexes:
-            self._indexes[fence_set.number] = FenceIndex(fence_set.fences)
+            self._indexes[fence_set.number] = self._lay_out(fence_set.fences)
         return self._indexes[fence_set.number]
 
 

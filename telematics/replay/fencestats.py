@@ -62,11 +62,15 @@ class FenceStats:
         return not self.entered and not self.alerts
 
 
-def watching_visits(fences: Iterable[Fence], rules: RuleSet) -> tuple[FenceIndex, RuleSet]:
-    """The same fences, all asked for enter and exit, and the rules for just that; positions are believed as by `rules`."""
-    watched = FenceIndex(replace(fence, detect=fence.detect | {Detect.ENTER, Detect.EXIT}) for fence in fences)
+def watched(fences: Iterable[Fence]) -> FenceIndex:
+    """The same fences, all asked for enter and exit."""
+    return FenceIndex(replace(fence, detect=fence.detect | {Detect.ENTER, Detect.EXIT}) for fence in fences)
+
+
+def visits_only(rules: RuleSet) -> RuleSet:
+    """The rules for just that; positions are believed as by `rules`."""
     others: dict[str, Any] = {rule.id: {"enabled": False} for rule in RULES if rule.id not in {_ENTER, _EXIT}}
-    return watched, RuleSet(motion=rules.motion, quality=rules.quality, **others)
+    return RuleSet(motion=rules.motion, quality=rules.quality, **others)
 
 
 def fence_stats(
@@ -74,7 +78,7 @@ def fence_stats(
 ) -> list[FenceStats]:
     """The fences, the noisiest first: by alerts announced, then by all alerts, then by visits.
 
-    `alerts` are the episodes of the fences as they are, `visits` those of `watching_visits`; `until` (ms) is when the
+    `alerts` are the episodes of the fences as they are, `visits` those of `watched` fences by the rules of `visits_only`; `until` (ms) is when the
     recording ended. Alerts that name no fence come as one that is None, if there are any.
     """
     stats: dict[str | None, FenceStats] = {fence.id: FenceStats(fence) for fence in fences}

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from geofences.index import FenceIndex
+from geofences.model import Fence
 from telematics.core.effects import PING_OUTCOMES, Outcome, Quarantine
 from telematics.core.engine import MonitorEngine
 from telematics.core.params import RuleSet
 from telematics.model import Alert, AlertEvent, Batch, Trip
 from telematics.replay.far import FAR, Degree, far_from_fences
 from telematics.replay.feed import Feed, sets_first
-from telematics.replay.fencesets import Holding, RecordedSets
+from telematics.replay.fencesets import Holding, LayOut, RecordedSets
 from telematics.replay.plan import Inputs, Progress
 from telematics.replay.rejects import Rejects
 from telematics.replay.trips import from_the_start
@@ -33,7 +34,7 @@ class Summary:
 
     `pings` were judged, `rejected` rows were not read at all (by reason), `quarantined` ones are among the pings
     (by reason). `alerts` counts raised alerts by rule; `alert_records` everything written: raised, escalated, amended
-    and cleared. `elapsed_s` is the time it took, with reading and writing.
+    and cleared. `fences` were in force, each as it was last. `elapsed_s` is the time it took, with reading and writing.
     """
 
     pings: int = 0
@@ -45,6 +46,7 @@ class Summary:
     alert_records: int = 0
     first_arrival: int | None = None
     last_arrival: int | None = None
+    fences: tuple[Fence, ...] = ()
     notes: tuple[str, ...] = ()
     elapsed_s: float = 0.0
 
@@ -72,13 +74,14 @@ class Summary:
 class Judgement:
     """By which fences and rules a recording is judged, who hears the alerts, and, where there are several, its name.
 
-    Without fences the sets of the dump hold, as they did live.
+    Without fences the sets of the dump hold, as they did live, each laid out by `lay_out`.
     """
 
     fences: FenceIndex | None
     rules: RuleSet
     hear: Callable[[Alert], None]
     name: str = ""
+    lay_out: LayOut = FenceIndex
 
 
 def replay(
@@ -106,7 +109,7 @@ def judge(
     rejects: Rejects | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Judge the files of a feed, read once, by each of these. The summary's outcomes and alerts are those of the first.
+    """Judge the files of a feed, read once, by each of these. The summary's outcomes, alerts and fences are those of the first.
 
     One engine a partition, as live. Between partitions alerts are ordered by `raised_at`, within one they stay in the
     order of the engine: per vehicle the bytes are those of the live monitor. Raises UserError where a judgement has no
@@ -136,6 +139,7 @@ def judge(
             engines.step(event)
     summary.outcomes, summary.quarantined = courts[0].outcomes, courts[0].quarantined
     summary.alerts, summary.alert_records = courts[0].alerts, courts[0].alert_records
+    summary.fences = tuple({fence.id: fence for index in courts[0].indexes() for fence in index.fences}.values())
     summary.rejected = rejects.counts
     summary.vehicles = len(vehicles)
     far = [engines.name for engines in courts if all(far_from_fences(degrees, index) for index in engines.indexes())]
@@ -156,10 +160,10 @@ class _Engines:
         self._judgement = judgement
         self._partitions = partitions
         self._engines: dict[int, MonitorEngine] = {}
-        self._fences = Holding(judgement.fences, sets)
+        self._fences = Holding(judgement.fences, sets, judgement.lay_out)
 
-    def indexes(self) -> Iterable[FenceIndex]:
-        """All that were in force."""
+    def indexes(self) -> list[FenceIndex]:
+        """All that were in force, the oldest first."""
         return self._fences.indexes()
 
     def put_trip(self, trip: Trip) -> None:

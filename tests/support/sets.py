@@ -32,12 +32,15 @@ def manifest_row(manifest: Manifest) -> Row:
     return set_key(manifest.number), encode_manifest(manifest)
 
 
-def set_records(*sets: Sequence[Fence]) -> list[DumpRecord]:
-    """What a dump has of sets that were published at the epoch, one after the other; each counts from the beginning."""
+def set_records(*sets: Sequence[Fence], last_from: int | None = None) -> list[DumpRecord]:
+    """What a dump has of sets that were published at the epoch, one after the other.
+
+    Each counts from the beginning, the last from an instant (arrival, ms) where one is given.
+    """
     rows: list[Row] = []
     for number, fences in enumerate(sets, 1):
         rows += [row for row in fence_rows(fences) if row not in rows]
-        rows.append(manifest_row(manifest_of(number, fences)))
+        rows.append(manifest_row(manifest_of(number, fences, last_from if number == len(sets) else None)))
     return [DumpRecord(0, offset, 0, Kind.GEOFENCE, key, value) for offset, (key, value) in enumerate(rows)]
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from geofences.formats.geojson import load_geojson
-from telematics.replay.dumpfile import DumpProfile, DumpWriter, Header
+from telematics.replay.dumpfile import DumpProfile, DumpRecord, DumpWriter, Header
 from telematics.replay.runner import FILE_WINS
 from telematics.wire.pings import encode_ping
 from tests.support.feed import as_log
 from tests.support.places import spot
 from tests.support.sets import set_records
 from tests.support.stories import Arrived
-from tests.support.truck import Truck
+from tests.support.truck import NOON, Truck
 from tests.unit.cli.conftest import Run
 
 HEAD = {"pings", "vehicles", "first_arrival", "last_arrival", "rejected", "notes"}
@@ -71,10 +72,14 @@ def pings(tmp_path: Path, truck: Truck) -> Path:
 @pytest.fixture
 def dump(tmp_path: Path, truck: Truck) -> Path:
     """The same, with the ticks of three partitions, as `telematics topics dump` writes it."""
-    path = tmp_path / "dump.ndjson"
+    return dumped(tmp_path / "dump.ndjson", truck)
+
+
+def dumped(path: Path, truck: Truck, sets: Sequence[DumpRecord] = ()) -> Path:
+    """A dump of its pings, with fence sets in front of them."""
     with path.open("wb") as out:
         writer = DumpWriter(out, Header(3, DumpProfile.LIVE))
-        for record in as_log([Arrived(arrival, ping) for arrival, ping in truck.sent], 3):
+        for record in [*sets, *as_log([Arrived(arrival, ping) for arrival, ping in truck.sent], 3)]:
             writer.write(record)
     return path
 
@@ -158,12 +163,7 @@ def test_the_sets_of_a_dump_are_what_was(
     run: Run, old: Path, new: Path, truck: Truck, dump: Path, tmp_path: Path
 ) -> None:
     """Without --fences the change is held against what was published; where nothing was, that is said."""
-    path = tmp_path / "sets.ndjson"
-    with path.open("wb") as out:
-        writer = DumpWriter(out, Header(3, DumpProfile.LIVE))
-        of_trucks = as_log([Arrived(arrival, ping) for arrival, ping in truck.sent], 3)
-        for record in [*set_records(load_geojson(old)), *of_trucks]:
-            writer.write(record)
+    path = dumped(tmp_path / "sets.ndjson", truck, set_records(load_geojson(old)))
     by_sets, by_file = (
         run("fences", "backtest", new, "--dump", path, "--json", *more).json for more in ((), ("--fences", old))
     )
@@ -214,6 +214,24 @@ def test_stats(run: Run, old: Path, pings: Path) -> None:
     ran = run("fences", "stats", "--fences", old, "--dump", pings, "--all")
     assert lines(ran.out)[3] == ["far", "0", "0", "0", "0", "0", "", "", "0", "0", ""]
     assert "nobody visited" not in ran.err
+
+
+def test_stats_of_the_sets_of_a_dump(run: Run, old: Path, new: Path, truck: Truck, dump: Path, tmp_path: Path) -> None:
+    """Each fence as it held when: one that a later set removes has the visits of before, one that it redraws both."""
+    before, after = load_geojson(old), [replace(fence, version=2) for fence in load_geojson(new)]
+    # The truck is through gate a, which goes, and not yet at gate b, which gets larger.
+    sets = set_records(before, after, last_from=NOON + 360_000)
+    path = dumped(tmp_path / "sets.ndjson", truck, sets)
+    found = {one["fence"]: one for one in run("fences", "stats", "--dump", path, "--json").json["fences"]}
+    by_old, by_new = (
+        {one["fence"]: one for one in run("fences", "stats", "--fences", file, "--dump", path, "--json").json["fences"]}
+        for file in (old, new)
+    )
+    assert found == by_new | {"a": by_old["a"]}
+    assert by_old["b"] != by_new["b"]
+    ran = run("fences", "stats", "--dump", dump)
+    assert ran.code == 2
+    assert "no fence set was recorded; give a file of them with --fences FILE" in ran.err
 
 
 def test_stats_as_json(run: Run, old: Path, pings: Path) -> None:

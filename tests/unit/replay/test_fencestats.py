@@ -11,7 +11,7 @@ from geofences.model import Fence, FenceKind
 from telematics.core.params import RuleSet
 from telematics.model import Severity
 from telematics.replay.episodes import Episode
-from telematics.replay.fencestats import FenceStats, fence_stats, watching_visits
+from telematics.replay.fencestats import FenceStats, fence_stats, visits_only, watched
 from tests.support.judged import episodes
 from tests.support.places import along, circle
 from tests.support.story import Input, in_order
@@ -26,7 +26,8 @@ FAR = Fence(id="far", shape=circle(50, 300))
 def stats(inputs: list[Input], *fences: Fence, **rules: Any) -> dict[str | None, FenceStats]:
     """By fence, in the order in which they are told."""
     parameters = RuleSet(**rules)
-    alerts, visits = episodes(inputs, fences, parameters), episodes(inputs, *watching_visits(fences, parameters))
+    alerts = episodes(inputs, fences, parameters)
+    visits = episodes(inputs, watched(fences), visits_only(parameters))
     found = fence_stats(fences, alerts.values(), visits.values(), inputs[-1][0])
     return {None if one.fence is None else one.fence.id: one for one in found}
 
