@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import typer
 
 from geofences.formats.properties import PROPERTIES, RADII
 from simulators.cli import app as simulate
+from simulators.geography import FENCES
 from telematics.core.effects import Quarantine
 from telematics.docs import PARTS, main, renewed, stale
 from telematics.wire.reasons import RejectReason
@@ -87,6 +89,25 @@ def test_every_option_of_the_simulator_is_documented() -> None:
 def test_every_property_of_a_fence_is_documented(name: str) -> None:
     """Each property that a fence file may have has its row in docs/geofences.md."""
     assert f"| `{name}` |" in (_DOCS / "geofences.md").read_text(encoding="utf-8")
+
+
+def test_the_programs_on_the_page_of_fences_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The Python of docs/geofences.md works as it stands on the sample set, and tells what the page says it tells."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (_DOCS / "geofences.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    shutil.copy(FENCES, tmp_path / "fences.geojson")
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(blocks), {})  # noqa: S102 - that is what a reader does with it
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if "depot-tepotzotlan" in line] == ["0 in depot-tepotzotlan -247 m to its boundary"]
+    assert told[-3:] == [
+        "0 inside_due raise_enter inside",
+        "60000 clearly_outside start_exit leaving",
+        "130000 clearly_outside_due raise_exit outside",
+    ]
 
 
 @pytest.mark.parametrize("page", sorted([*_DOCS.glob("*.md"), _ROOT / "README.md"]), ids=lambda page: page.name)
