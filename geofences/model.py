@@ -6,7 +6,7 @@ Positions are `(lon, lat)` in degrees of WGS 84, as in GeoJSON. Names carry unit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -157,6 +157,11 @@ class Fence:
             ("risk", defaults.risk if self.risk is None else self.risk),
         ):
             object.__setattr__(self, name, value)
+
+    def acts_like(self, other: Fence) -> bool:
+        """Whether trucks are judged alike by both: they differ in words (name, tags, protocol) and version, if at all."""
+        called = replace(self, version=other.version, name=other.name, tags=other.tags, protocol=other.protocol)
+        return called == other
 
     @property
     def is_place(self) -> bool:

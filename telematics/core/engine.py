@@ -33,14 +33,14 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geofences.geodesy import distance_m
-from geofences.transitions import Event
+from geofences.transitions import ENDINGS, Event
 from telematics.core import visits
 from telematics.core.columns import Columns
 from telematics.core.effects import Effects, Outcome, Quarantine
@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from geofences.model import Fence
     from telematics.core.fleet import Floats
     from telematics.core.params import RuleSet
+
+    FenceOf = Callable[[str], Fence | None]
 
 # The deadline of every vehicle, of no rule: it is put off whenever the vehicle is heard, and not part of a snapshot.
 _FORGET: Key = ("", "")
@@ -293,14 +295,14 @@ class MonitorEngine:
         self._find_all()
 
     def let_go(self) -> None:
-        """Let what is open on fences that are not there end with the next input.
+        """Let what is open on fences that are not there, or do not ask for it, end before the next input.
 
         They were not removed before this engine: another that was stopped had them, and nobody could tell of it.
         """
         for state in self._vehicles.values():
-            if self._on_removed(state, self._scope.number_of):
+            if self._unwanted(state, self._scope.fence):
                 self._columns.touch(state)
-                self._timers.arm(state, _LET_GO, self.clock + 1)
+                self._timers.arm(state, _LET_GO, self.clock)
 
     def _take_up(self, state: VehicleState, ring: Floats) -> None:
         if self._is_met(state):
@@ -344,7 +346,7 @@ class MonitorEngine:
             self._look_out(state, due, revealed, ts)
             return
         if (rule_id, subject) == _LET_GO:
-            self._end_removed(state, self._scope.number_of, due, revealed)
+            self._end_unwanted(state, self._scope.fence, due, revealed)
             return
         rule = self._rules.by_id.get(rule_id)
         if rule is not None:
@@ -431,6 +433,8 @@ class MonitorEngine:
         applicable = self._surroundings.applicable(state, hits, ts)
         self._surroundings.look_around(state, applicable)
         self._settle(state, hits, self._surroundings.followed(applicable), ts)
+        if ts > state.fix.ts and self._surroundings.depends(state, hits):
+            state.settled_in = None  # the next fix may be older than this
 
     def _settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int], ts: int) -> None:
         change = self._surroundings.next_change(state, hits, ts)
@@ -448,6 +452,7 @@ class MonitorEngine:
             hits = located[i]
             if hits or state.settled_in != () or state.visits:
                 self._columns.renew_later(state)
+                state.hits = None  # numbers of other fences, or what these were before
                 at = self._saved_at.get(state.vehicle_id, self.clock)
                 # One that is due has not been looked at: a fix told of it, and the vehicle was found as of that fix.
                 self._find(state, hits, 0 if state.deadlines.get(visits.CHANGE, inf) <= at else at)
@@ -526,16 +531,17 @@ class MonitorEngine:
 
     def _not_new(self, state: VehicleState, device: DeviceState, ping: Ping, hits: Hits, at: int) -> Outcome:
         """A ping that is not newer than the device's last: a duplicate, or late."""
-        outcome, is_news, changes = place_late(self._scope, self._surroundings, self._rings, state, device, ping, hits)
-        if is_news:
+        late = place_late(self._scope, self._rings, state, device, ping)
+        if late.is_news:
             device.heard_at = at
-        triggers = Trigger.HEARD if is_news and device is state.device else 0
+        triggers = Trigger.HEARD if late.is_news and device is state.device else 0
+        changes = () if late.fix is None else self._place_late(state, late.fix, late.before, late.following, hits, at)
         if changes:
             triggers |= Trigger.VISITS
         facts = self._facts(state, ping, at, late=True, triggers=triggers, changes=changes)
-        if is_news or facts.events:
+        if late.is_news or facts.events:
             self._rules.ask(facts)
-        return Outcome.LATE if facts.events and not is_news else outcome
+        return Outcome.LATE if facts.events and not late.is_news else late.outcome
 
     # -- c. events -------------------------------------------------------------------------------------------------
 
@@ -632,13 +638,39 @@ class MonitorEngine:
         inside = self._surroundings.followed(applicable)
         changes: tuple[VisitChange, ...] = ()
         if inside or state.visits or crossed:
-            changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, crossed, before)
+            lies_in = self._surroundings.followed(hits)
+            changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, lies_in, crossed, before)
         self._watch_fences(state, hits, fix.ts, at)
+        if visits.is_held_back(self._scope, state, fix, inside):
+            self._timers.arm(state, visits.CHANGE, at)
         self._settle(state, hits, inside, fix.ts)
         return changes
 
+    def _place_late(
+        self,
+        state: VehicleState,
+        fix: FixPoint,
+        before: FixPoint | None,
+        following: FixPoint | None,
+        hits: Hits,
+        at: int,
+    ) -> tuple[VisitChange, ...]:
+        """Which fences a late fix shows to have been entered or left; the vehicle stays where it is."""
+        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
+        if following is not None or before is None or state.fix is None:
+            return visits.at_late_fix(self._scope, state, fix, following, inside) if inside else ()
+        # The newest of all, behind pings without a fix: what it enters or leaves is entered or left.
+        crossed = self._crossed(state, before, fix, distance_m(before.lon, before.lat, fix.lon, fix.lat))
+        if not (inside or state.visits or crossed):
+            return ()
+        lies_in = self._surroundings.followed(hits)
+        changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, lies_in, crossed, before)
+        self._watch_fences(state, self._hits_of(state), state.fix.ts, at)
+        state.settled_in = None
+        return changes
+
     def _crossed(self, state: VehicleState, before: FixPoint, fix: FixPoint, step_m: float) -> list[Crossing]:
-        """The fences between two fixes, if there is no doubt that they were: the way through is longer than the fixes err."""
+        """The fences between two fixes, in whatever hours, if the way through one is longer than the fixes err."""
         gap_ms = fix.ts - before.ts
         if gap_ms > CROSSING_GAP_MS or step_m * 3600.0 > self._quality.jump_kmh * gap_ms:
             return []
@@ -646,8 +678,7 @@ class MonitorEngine:
         return [
             one
             for one in self._surroundings.crossed(before, fix)
-            if one.inside * step_m > max(before.accuracy_m, fix.accuracy_m)
-            and visits.applies(fences[one.fence], tags, before.ts + round(one.first * gap_ms))
+            if one.inside * step_m > max(before.accuracy_m, fix.accuracy_m) and visits.concerns(fences[one.fence], tags)
         ]
 
     # -- other fences ----------------------------------------------------------------------------------------------
@@ -655,7 +686,7 @@ class MonitorEngine:
     def _change_fences(self, revealed: int) -> None:
         """Let the next set of fences take effect.
 
-        Visits to fences that are not as they were end, and what is open on fences that are gone; both are told as of the
+        Visits to fences that do not act as they did end, and what is open on fences that are gone; both are told as of the
         set that had them. A vehicle whose last fix is in a fence that was not there has entered it, as if its window had
         opened.
         """
@@ -669,12 +700,12 @@ class MonitorEngine:
         endings = {
             fence.id: (Event.FENCE_CHANGED if fence.id in is_now else Event.FENCE_REMOVED, at)
             for fence in former.fences
-            if is_now.get(fence.id) != fence
+            if not (fence.id in is_now and fence.acts_like(is_now[fence.id]))
         }
         for vehicle_id in sorted(met):
             state = self._vehicles[vehicle_id]
             self._end_visits(state, {known: endings[known] for known in state.visits if known in endings}, at, revealed)
-            self._end_removed(state, is_now, at, revealed)
+            self._end_unwanted(state, is_now.get, at, revealed)
         stood = {vehicle_id: _context(self._vehicles[vehicle_id], former) for vehicle_id in met}
         self._use(fences)
         for state, hits in self._find_all():
@@ -686,6 +717,8 @@ class MonitorEngine:
             if self._surroundings.is_to_be_watched(state, hits, at):
                 self._columns.touch(state)
                 self._timers.arm(state, visits.CHANGE, at)
+            elif state.deadlines.pop(visits.CHANGE, None) is not None:
+                self._columns.touch(state)
 
     def _use(self, fences: FenceIndex) -> None:
         self._scope.fences, self._scope.number_of = fences, _numbers(fences)
@@ -703,24 +736,25 @@ class MonitorEngine:
         ts = state.device.last_ts + max(0, at - state.device.heard_at)
         self._rules.ask(Facts(self._scope, state, at, revealed, ts, triggers=Trigger.VISITS, visits=changes))
 
-    def _on_removed(self, state: VehicleState, is_now: Container[str]) -> set[Key]:
-        """What is open or remembered of fences that are not there any more."""
+    def _unwanted(self, state: VehicleState, fence_of: FenceOf) -> set[Key]:
+        """What is open or remembered of fences that are not there any more, or do not ask for it any more."""
         return {
             (rule_id, subject)
             for rule_id, subject in itertools.chain(state.episodes, state.memory, state.deadlines)
-            if subject not in is_now and self._rules.is_of_fences(rule_id)
+            if self._rules.is_of_fences(rule_id) and not self._rules.is_wanted(rule_id, fence_of(subject))
         }
 
-    def _end_removed(self, state: VehicleState, is_now: Container[str], at: int, revealed: int) -> None:
-        """Clear what is open on fences that are not there any more, and forget what was remembered of them."""
-        gone = self._on_removed(state, is_now)
-        if not gone:
+    def _end_unwanted(self, state: VehicleState, fence_of: FenceOf, at: int, revealed: int) -> None:
+        """Clear that, and forget what was remembered."""
+        unwanted = self._unwanted(state, fence_of)
+        if not unwanted:
             return
         self._columns.touch(state)
         facts = Facts(self._scope, state, at, revealed, at)
-        for rule_id, subject in sorted(gone):
-            rule = self._rules.by_id[rule_id]
-            facts.clear(rule, subject, event_time=at, reason="fence removed", fence=self._scope.number_of.get(subject))
+        for rule_id, subject in sorted(unwanted):
+            rule, ending = self._rules.by_id[rule_id], Event.FENCE_CHANGED if fence_of(subject) else Event.FENCE_REMOVED
+            number = self._scope.number_of.get(subject)
+            facts.clear(rule, subject, event_time=at, reason=ENDINGS[ending], fence=number)
             facts.forget(rule, subject)
             facts.disarm(rule, subject)
 

@@ -17,7 +17,7 @@ from telematics.model import Alert, Device, DeviceEvent, Ping, Position, Severit
 
 if TYPE_CHECKING:
     from geofences.index import FenceIndex
-    from geofences.model import FenceKind
+    from geofences.model import Fence, FenceKind
     from telematics.core.motion import MotionParams
     from telematics.core.quality import QualityParams
     from telematics.core.timers import Timers
@@ -63,6 +63,11 @@ class Scope:
     timers: Timers
     effects: Effects
     tracer: Tracer | None = None
+
+    def fence(self, fence_id: str) -> Fence | None:
+        """The fence of an id, if it is in force."""
+        number = self.number_of.get(fence_id)
+        return None if number is None else self.fences.fences[number]
 
 
 def alert_id(vehicle_id: str, rule: str, subject: str, start: int) -> str:

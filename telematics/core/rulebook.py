@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from telematics.core.rules import RULES
-from telematics.core.rules.base import PlainFixRule, Rule, SilenceRule, Subject, Trigger
+from telematics.core.rules.base import FenceRule, PlainFixRule, Rule, SilenceRule, Subject, Trigger
 
 if TYPE_CHECKING:
+    from geofences.model import Fence
     from telematics.core.facts import Facts
     from telematics.core.params import RuleSet
 
@@ -33,6 +34,10 @@ class Rulebook:
     def is_of_fences(self, rule_id: str) -> bool:
         """Whether the subjects of a rule in force are fences."""
         return rule_id in self._of_fences
+
+    def is_wanted(self, rule_id: str, fence: Fence | None) -> bool:
+        """Whether a fence is there and asks for what a rule of fences tells."""
+        return fence is not None and cast("FenceRule", self.by_id[rule_id]).is_wanted_by(fence)
 
     def ask(self, facts: Facts) -> None:
         """Show the facts to each rule that they can concern."""

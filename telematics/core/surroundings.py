@@ -123,6 +123,14 @@ class Surroundings:
         changes = (self._index.fences[number].period(ts)[1] for number in concerned & self._conditional)
         return min((change for change in changes if change is not None), default=None)
 
+    def depends(self, state: VehicleState, hits: Hits) -> bool:
+        """Whether a fence that is hit or visited is not there for everybody, always."""
+        if not self._conditional:
+            return False
+        return not self._spots[hits].lasting or any(
+            self._number_of[fence_id] in self._conditional for fence_id in state.visits
+        )
+
     def is_to_be_watched(self, state: VehicleState, hits: Hits, ts: int) -> bool:
         """Whether fences that are hit or visited change some day, or have the vehicle in them without a visit."""
         if self.next_change(state, hits, ts) is not None:

@@ -24,7 +24,6 @@ TIMER = "membership"  # stands for a rule in the order of timers
 CHANGE: Key = ("fences", "")
 """The deadline at which the next of the fences a vehicle is in or visits wakes up or falls asleep."""
 PARKED_DRIFT_M = 300.0  # so far from a parked truck its fixes may lie
-REMEMBER_EXITS_MS = 600_000  # as long as a late fix may still speak of the visit (QualityParams.late_s)
 
 ENTERED, LEFT = True, False
 _WATCHED = {Detect.ENTER, Detect.EXIT, Detect.DWELL, Detect.CROSS}
@@ -41,7 +40,12 @@ def tracked(fences: Iterable[Fence]) -> frozenset[int]:
 
 def applies(fence: Fence, tags: AbstractSet[str], ts: int) -> bool:
     """Whether a fence is there for a vehicle with these tags at an instant, ms."""
-    return (not fence.applies_to or not fence.applies_to.isdisjoint(tags)) and fence.period(ts)[0]
+    return concerns(fence, tags) and fence.period(ts)[0]
+
+
+def concerns(fence: Fence, tags: AbstractSet[str]) -> bool:
+    """Whether a fence is for vehicles with these tags, in whatever hours."""
+    return not fence.applies_to or not fence.applies_to.isdisjoint(tags)
 
 
 def at_fix(
@@ -51,12 +55,14 @@ def at_fix(
     inside: AbstractSet[int],
     tags: AbstractSet[str],
     at: int,
+    lies_in: AbstractSet[int],
     crossed: Iterable[Crossing] = (),
     before: FixPoint | None = None,
 ) -> tuple[VisitChange, ...]:
-    """What a good fix, newer than all before, changes. `inside`: numbers of the tracked fences the fix is in.
+    """What a good fix, newer than all before, changes.
 
-    `crossed` are the fences between it and the one `before`, which are there for the vehicle.
+    `inside`: numbers of the tracked fences the fix is in, of those that were there for the vehicle at its time; `lies_in`
+    of all. `crossed` are fences between it and the one `before`, in whatever hours.
     """
     left = _end_those_over(scope, state, tags, fix.ts)
     entered: list[VisitChange] = []
@@ -64,16 +70,18 @@ def at_fix(
         left += [change for one in crossed for change in _passage(scope, state, one, before, fix)]
     for fence_id, visit in list(state.visits.items()):
         number = scope.number_of[fence_id]
-        is_inside = number in inside
+        is_inside, seen = number in inside, fix
+        if fix.ts < visit.since:
+            # It began by the arrival clock, when the fence woke up or came: an older fix tells where the vehicle was then.
+            is_inside, seen = number in lies_in, fix._replace(ts=visit.since)
         if is_inside and visit.state == State.INSIDE:
             continue
-        change = _step(scope, state, number, visit, fix, at, is_inside=is_inside)
+        change = _step(scope, state, number, visit, seen, at, is_inside=is_inside)
         if change is not None:
             (entered if change.entered else left).append(change)
     for number in sorted(inside):
         fence = scope.fences.fences[number]
-        # Older than its end is a fix only where the end came by the arrival clock: it tells of the visit that is over.
-        if fence.id in state.visits or fix.ts <= state.exits.get(fence.id, -1):
+        if fence.id in state.visits or _is_of_former_visit(state, fence, fix):
             continue
         if not _has_room(scope, state):
             continue
@@ -101,7 +109,9 @@ def at_change(
         if not _has_room(scope, state):
             continue
         following, _ = advance(State.OUTSIDE, Event.WINDOW_OPENS)
-        state.visits[fence.id] = Visit(following, ts, at, -1, ts > state.first_ts)
+        # Each visit to a fence begins after the one before, also where the device's clock is ahead: alerts are named by it.
+        since = max(ts, state.exits.get(fence.id, -1) + 1)
+        state.visits[fence.id] = Visit(following, since, at, -1, since > state.first_ts)
         scope.timers.arm(state, (TIMER, fence.id), at + round(fence.min_inside_s * 1000))
     return tuple(ended)
 
@@ -109,25 +119,47 @@ def at_change(
 def end(scope: Scope, state: VehicleState, endings: Mapping[str, tuple[Event, int]]) -> list[VisitChange]:
     """End the visits to fences, by id, though nobody left: by an event of `ENDINGS`, at an instant."""
     ended: list[VisitChange] = []
-    for fence_id, (event, ts) in endings.items():
+    for fence_id, (event, instant) in endings.items():
         visit = state.visits.pop(fence_id)
+        ts = max(instant, visit.since)  # of a device whose clock is ahead
         state.deadlines.pop((TIMER, fence_id), None)
         _, action = advance(State(visit.state), event)
         if action is Action.END_VISIT:
             number = scope.number_of[fence_id]
             ended.append(VisitChange(number, LEFT, ts, visit.since, visit.since_at, ts, visit.known, event))
-            _remember_exit(state, fence_id, ts)
+            _remember_exit(scope, state, fence_id, ts)
     return ended
+
+
+def is_held_back(scope: Scope, state: VehicleState, fix: FixPoint, inside: AbstractSet[int]) -> bool:
+    """Whether a fence that a fix is in was not entered by it, because the fix is older than the end of a visit.
+
+    The vehicle may be in it all the same: by what is known now, not by what the fix says of its own time.
+    """
+    fences = scope.fences.fences
+    return any(
+        fences[number].id not in state.visits and _is_of_former_visit(state, fences[number], fix) for number in inside
+    )
+
+
+def _is_of_former_visit(state: VehicleState, fence: Fence, fix: FixPoint) -> bool:
+    """Whether the last visit to a fence ended after a fix.
+
+    Of a fix newer than all before only where the end came by the arrival clock.
+    """
+    return fix.ts <= state.exits.get(fence.id, -1)
 
 
 def _end_those_over(scope: Scope, state: VehicleState, tags: AbstractSet[str], ts: int) -> list[VisitChange]:
     endings: dict[str, tuple[Event, int]] = {}
     for fence_id, visit in state.visits.items():
         fence = scope.fences.fences[scope.number_of[fence_id]]
-        if fence.applies_to and fence.applies_to.isdisjoint(tags):
+        if not concerns(fence, tags):
             endings[fence_id] = Event.NO_LONGER_APPLIES, ts
         elif not fence.is_always:
-            closes = fence.period(visit.since)[1]
+            # In a file that changed while no monitor ran it may never have been awake when the visit began.
+            was_awake, until = fence.period(visit.since)
+            closes = until if was_awake else visit.since
             if closes is not None and closes <= ts:
                 endings[fence_id] = Event.WINDOW_CLOSES, closes
     return end(scope, state, endings) if endings else []
@@ -143,7 +175,10 @@ def _has_room(scope: Scope, state: VehicleState) -> bool:
 def _passage(
     scope: Scope, state: VehicleState, crossing: Crossing, before: FixPoint, fix: FixPoint
 ) -> Iterable[VisitChange]:
-    """A fence that lies between two fixes has been entered and left; one that was being left is left only now."""
+    """A fence that lies between two fixes has been entered and left; one that was being left is left only now.
+
+    Of one that sleeps for a part of the way what counts is the first stretch of it awake.
+    """
     fence = scope.fences.fences[crossing.fence]
     visit = state.visits.get(fence.id)
     if visit is not None and visit.state != State.LEAVING:
@@ -152,13 +187,24 @@ def _passage(
     gap_ms = fix.ts - before.ts
     if action is Action.RESTART_EXIT and visit is not None:
         visit.leaving_since = fix.ts
-    elif (crossing.last - crossing.first) * gap_ms >= fence.min_inside_s * 1000.0:
-        first, last = (round(before.ts + part * gap_ms) for part in (crossing.first, crossing.last))
-        known = first > state.first_ts
-        ts = first + round(fence.min_inside_s * 1000)
-        yield VisitChange(crossing.fence, ENTERED, ts, first, -1, -1, known, Event.CROSSED)
-        yield VisitChange(crossing.fence, LEFT, last, first, -1, last, known, Event.CROSSED)
-        _remember_exit(state, fence.id, last)
+        return
+    first, last = (round(before.ts + part * gap_ms) for part in (crossing.first, crossing.last))
+    left_by = Event.CROSSED
+    is_awake, until = fence.period(first)
+    if not is_awake:
+        if until is None:
+            return
+        first, (_, until) = until, fence.period(until)
+    if until is not None and until <= last:
+        last, left_by = until, Event.WINDOW_CLOSES
+    min_inside_ms = round(fence.min_inside_s * 1000)
+    if first <= state.exits.get(fence.id, -1) or last - first < max(min_inside_ms, 1):
+        return
+    known = first > state.first_ts
+    yield VisitChange(crossing.fence, ENTERED, first + min_inside_ms, first, -1, -1, known, Event.CROSSED)
+    yield VisitChange(crossing.fence, LEFT, last, first, -1, last, known, left_by)
+    # A late fix between the two may lie in it, too: it tells of this passage.
+    _remember_exit(scope, state, fence.id, fix.ts - 1)
 
 
 def left_by(fence: Fence, visit: Visit) -> float:
@@ -210,7 +256,7 @@ def _step(
     elif action is Action.RAISE_EXIT:
         del state.visits[fence.id]
         left_since = fix.ts if visit.leaving_since < 0 else visit.leaving_since
-        _remember_exit(state, fence.id, left_since)
+        _remember_exit(scope, state, fence.id, left_since)
         ts = left_since + round(fence.min_outside_s * 1000)
         return VisitChange(number, LEFT, ts, visit.since, visit.since_at, left_since, visit.known, event)
     return None
@@ -229,7 +275,7 @@ def at_late_fix(
 ) -> tuple[VisitChange, ...]:
     """What a fix between two known ones changes: a leaving that had not begun yet, or a passage nobody saw.
 
-    `following` is the next one in the ring. A fence that wants a time inside is not proven by one late fix.
+    `following` is the next one in the ring, None for one newer than all of them. A fence that wants a time inside is not proven by one late fix.
     """
     changes: list[VisitChange] = []
     for number in sorted(inside):
@@ -241,7 +287,7 @@ def at_late_fix(
             if visit.state == State.LEAVING and fix.ts > visit.leaving_since and following is not None:
                 visit.leaving_since = following.ts
             continue
-        if fence.min_inside_s > 0 or following is None or fix.ts <= state.exits.get(fence.id, -1):
+        if fence.min_inside_s > 0 or following is None or _is_of_former_visit(state, fence, fix):
             continue
         known = fix.ts > state.first_ts
         closes = fence.period(fix.ts)[1]
@@ -250,7 +296,7 @@ def at_late_fix(
             over, by = closes, Event.WINDOW_CLOSES
         changes.append(VisitChange(number, ENTERED, fix.ts, fix.ts, -1, -1, known, Event.INSIDE_DUE))
         changes.append(VisitChange(number, LEFT, over, fix.ts, -1, over, known, by))
-        _remember_exit(state, fence.id, over)
+        _remember_exit(scope, state, fence.id, over)
     return tuple(changes)
 
 
@@ -259,10 +305,11 @@ def _entered(fence: Fence, number: int, visit: Visit, by: Event) -> VisitChange:
     return VisitChange(number, ENTERED, ts, visit.since, visit.since_at, -1, visit.known, by)
 
 
-def _remember_exit(state: VehicleState, fence_id: str, left_since: int) -> None:
-    # A late fix lies before the last one, and not by more than this.
+def _remember_exit(scope: Scope, state: VehicleState, fence_id: str, left_since: int) -> None:
+    # A late fix lies before the last one, and a clock is ahead, by no more than these.
+    kept_ms = 1000 * max(scope.quality.late_s, scope.quality.future_clock_s)
     now = state.device.last_ts
-    for past in [known for known, ts in state.exits.items() if ts < now - REMEMBER_EXITS_MS]:
+    for past in [known for known, ts in state.exits.items() if ts < now - kept_ms]:
         del state.exits[past]
     state.exits[fence_id] = left_since
     if len(state.exits) > VISITS:

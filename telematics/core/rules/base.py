@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from geofences.model import Fence
     from telematics.core.facts import Facts, Scope
     from telematics.core.plain import NotedFix, PlainFixes
     from telematics.core.state import VehicleState
@@ -96,6 +97,13 @@ class Rule(Protocol):
 
     def on_timer(self, facts: Facts, subject: str) -> None:
         """A deadline set for `subject` has come and was not moved or lifted since."""
+
+
+class FenceRule(Rule, Protocol):
+    """A rule whose subjects are fences."""
+
+    def is_wanted_by(self, fence: Fence) -> bool:
+        """Whether it tells anything of this fence."""
 
 
 class PlainFixRule(Rule, Protocol):

@@ -14,6 +14,7 @@ from telematics.model import Severity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geofences.model import Fence
     from telematics.core.facts import Facts, Scope
     from telematics.core.plain import PlainFixes
 
@@ -44,14 +45,17 @@ class GeofenceDwell:
     def __init__(self, params: GeofenceDwellParams) -> None:
         self.params = params
 
+    def is_wanted_by(self, fence: Fence) -> bool:
+        return Detect.DWELL in fence.detect and fence.dwell_s is not None
+
     def on_facts(self, facts: Facts) -> None:
         for change in facts.visits:
             fence = facts.scope.fences.fences[change.fence]
-            if Detect.DWELL not in fence.detect or fence.dwell_s is None:
+            if not self.is_wanted_by(fence):
                 continue
             if change.entered and fence.id in facts.state.visits:
                 facts.remember(self, fence.id, change.since)
-                facts.arm(self, fence.id, change.since_at + fence.dwell_s * 1000)
+                facts.arm(self, fence.id, change.since_at + (fence.dwell_s or 0.0) * 1000)
             elif not change.entered:
                 facts.forget(self, fence.id)
                 facts.disarm(self, fence.id)
@@ -59,11 +63,10 @@ class GeofenceDwell:
         # A burst of stored fixes may show the dwell before the arrival clock does.
         if facts.triggers & Trigger.FIX:
             for fence_id in [subject for rule, subject in facts.state.memory if rule == self.id]:
-                visit = facts.state.visits.get(fence_id)
-                dwell_s = facts.scope.fences.fences[facts.scope.number_of[fence_id]].dwell_s
-                if visit is None or visit.state != State.INSIDE or dwell_s is None:
+                visit, drawn = facts.state.visits.get(fence_id), facts.scope.fence(fence_id)
+                if visit is None or visit.state != State.INSIDE or drawn is None or drawn.dwell_s is None:
                     continue
-                if facts.ts - visit.since >= dwell_s * 1000:
+                if facts.ts - visit.since >= drawn.dwell_s * 1000:
                     facts.disarm(self, fence_id)
                     self._raise(facts, fence_id, confirmed_by="fix")
 

@@ -10,6 +10,7 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
 if TYPE_CHECKING:
+    from geofences.model import Fence
     from telematics.core.facts import Facts
 
 _WANTED = frozenset({Detect.ENTER, Detect.CROSS})
@@ -37,14 +38,18 @@ class GeofenceEnter:
     def __init__(self, params: GeofenceEnterParams) -> None:
         self.params = params
 
+    def is_wanted_by(self, fence: Fence) -> bool:
+        return not _WANTED.isdisjoint(fence.detect)
+
     def on_facts(self, facts: Facts) -> None:
         for change in facts.visits:
             fence = facts.scope.fences.fences[change.fence]
-            if _WANTED.isdisjoint(fence.detect):
+            if not self.is_wanted_by(fence):
                 continue
             if change.entered:
                 fix = facts.state.fix
-                how = "crossed" if change.by is Event.CROSSED else "opened" if fix and fix.ts < change.since else None
+                has_opened = fix is not None and fix.ts < change.since and not facts.late
+                how = "crossed" if change.by is Event.CROSSED else "opened" if has_opened else None
                 facts.raise_(
                     self,
                     fence.id,

@@ -10,6 +10,7 @@ from telematics.core.rules.base import RuleParams, Subject, Trigger
 from telematics.model import Severity
 
 if TYPE_CHECKING:
+    from geofences.model import Fence
     from telematics.core.facts import Facts
 
 
@@ -34,10 +35,13 @@ class GeofenceExit:
     def __init__(self, params: GeofenceExitParams) -> None:
         self.params = params
 
+    def is_wanted_by(self, fence: Fence) -> bool:
+        return Detect.EXIT in fence.detect
+
     def on_facts(self, facts: Facts) -> None:
         for change in facts.visits:
             fence = facts.scope.fences.fences[change.fence]
-            if Detect.EXIT not in fence.detect:
+            if not self.is_wanted_by(fence):
                 continue
             if change.entered:
                 facts.clear(self, fence.id, event_time=change.ts, reason="entered again", fence=change.fence)

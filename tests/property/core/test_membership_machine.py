@@ -101,9 +101,10 @@ class Slow:
             self._look()
 
     def _change_set(self) -> None:
-        while place := [i for i, (at, _) in enumerate(self.coming) if at == self.now]:
-            name = self.coming[place[0]][1]
-            self.coming = self.coming[place[0] + 1 :]
+        # Of several at one time the last that was published; it replaces all that came before it.
+        if place := [i for i, (at, _) in enumerate(self.coming) if at == self.now]:
+            name = self.coming[place[-1]][1]
+            self.coming = self.coming[place[-1] + 1 :]
             fence = FENCES[name]
             if fence != self.fence:
                 self._end("fence removed" if fence is None else "fence changed")
