@@ -22,7 +22,7 @@ The order of work, for each input:
  b. device    who reports; is the ping new, late, a duplicate; how often does the device report
  c. events    which device events are not known yet
  d. position  is it good, no fix, a jump; where does the vehicle stand and since when
- e. place     which corridors, places and dead zones the fix is in; which fences were entered and left
+ e. place     which corridors, places and dead zones the fix is in; which fences were entered and left (`whereabouts`)
  f. rules     each rule the input can concern, in the order of the registry
 
 A stretch of inputs at a time is shown to the screen first: what it knows for a plain fix is not put through b to f, as
@@ -34,13 +34,9 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import inf
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from geofences.geodesy import distance_m
-from geofences.transitions import ENDINGS, Event
 from telematics.core import visits
 from telematics.core.columns import Columns
 from telematics.core.effects import Effects, Outcome, Quarantine
@@ -60,12 +56,10 @@ from telematics.core.state import DeviceState, FixPoint, Key, VehicleState
 from telematics.core.surroundings import Hits, Surroundings, tags_of
 from telematics.core.timers import Timers
 from telematics.core.trips import Trips
+from telematics.core.whereabouts import Whereabouts
 from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
-    from geofences.crossing import Crossing
     from geofences.index import FenceIndex
     from geofences.model import Fence
     from telematics.core.fleet import Floats
@@ -124,6 +118,7 @@ class MonitorEngine:
         self._surroundings = Surroundings(self._scope)
         self._rules = Rulebook(rules)
         self._columns = Columns(self._scope, self._fleet, self._rules, self._surroundings.key)
+        self._whereabouts = Whereabouts(self._scope, self._surroundings, self._columns, self._rules)
         self._screen = Screen(self._scope, self._rules, self._columns, self._surroundings)
 
     # -- inputs ----------------------------------------------------------------------------------------------------
@@ -300,7 +295,7 @@ class MonitorEngine:
         They were not removed before this engine: another that was stopped had them, and nobody could tell of it.
         """
         for state in self._vehicles.values():
-            if self._unwanted(state, self._scope.fence):
+            if self._whereabouts.unwanted(state, self._scope.fence):
                 self._columns.touch(state)
                 self._timers.arm(state, _LET_GO, self.clock)
 
@@ -343,10 +338,10 @@ class MonitorEngine:
             self._rules.ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
             return
         if (rule_id, subject) == visits.CHANGE:
-            self._look_out(state, due, revealed, ts)
+            self._whereabouts.look_out(state, due, revealed, ts)
             return
         if (rule_id, subject) == _LET_GO:
-            self._end_unwanted(state, self._scope.fence, due, revealed)
+            self._whereabouts.end_unwanted(state, self._scope.fence, due, revealed)
             return
         rule = self._rules.by_id.get(rule_id)
         if rule is not None:
@@ -387,77 +382,14 @@ class MonitorEngine:
         state.trip = trip
         if tags_of(state) != tags:
             # Other fences are there for it now.
-            self._find(state, self._hits_of(state), at)
+            self._whereabouts.find(state, self._whereabouts.hits_of(state), at)
             self._timers.arm(state, visits.CHANGE, at)
-        self._silence_anew(state, at)
-
-    def _silence_anew(self, state: VehicleState, at: int) -> None:
-        """It may stand elsewhere now, and a silence that runs last less long: as if it had been so from the start."""
-        for rule_id, silence in self._rules.silences.items():
-            key = (rule_id, "")
-            if key in state.deadlines and key not in state.episodes:
-                self._timers.arm(state, key, max(at, silence.due(self._scope, state)))
-
-    def _look_out(self, state: VehicleState, due: int, revealed: int, ts: int) -> None:
-        """A fence that the vehicle is in or visits has perhaps woken up, fallen asleep, or is there for it at last."""
-        hits = self._hits_of(state)
-        since = due if state.fix is None else max(due, state.fix.ts)
-        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, since))
-        changes = visits.at_change(self._scope, state, inside, tags_of(state), since, due)
-        before = state.risk, state.corridor, state.dead_zone
-        self._find(state, hits, due)
-        self._watch_fences(state, hits, since, due)
-        if (state.risk, state.corridor, state.dead_zone) != before:
-            self._silence_anew(state, due)
-        if changes:
-            self._rules.ask(Facts(self._scope, state, due, revealed, ts, triggers=Trigger.VISITS, visits=changes))
-
-    def _watch_fences(self, state: VehicleState, hits: Hits, ts: int, at: int) -> None:
-        """Have a look when the next of the fences that it is in or visits wakes up or falls asleep after `ts`."""
-        change = self._surroundings.next_change(state, hits, ts)
-        if change is None:
-            state.deadlines.pop(visits.CHANGE, None)
-        elif state.deadlines.get(visits.CHANGE) != max(change, at):
-            self._timers.arm(state, visits.CHANGE, max(change, at))
-
-    def _hits_of(self, state: VehicleState) -> Hits:
-        """Of the last good fix."""
-        fix = state.fix
-        return () if fix is None else self._surroundings.locate(np.array([fix.lon]), np.array([fix.lat]))[0]
-
-    def _find(self, state: VehicleState, hits: Hits, at: int) -> None:
-        """Where the vehicle stands, for the trip it is on and the hour it is: a restored engine must see what this one sees."""
-        if state.fix is None:
-            return
-        ts = max(state.fix.ts, at)
-        applicable = self._surroundings.applicable(state, hits, ts)
-        self._surroundings.look_around(state, applicable)
-        self._settle(state, hits, self._surroundings.followed(applicable), ts)
-        if ts > state.fix.ts and self._surroundings.depends(state, hits):
-            state.settled_in = None  # the next fix may be older than this
-
-    def _settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int], ts: int) -> None:
-        change = self._surroundings.next_change(state, hits, ts)
-        self._surroundings.settle(state, hits, inside, inf if change is None else change)
+        self._whereabouts.silence_anew(state, at)
 
     def _find_all(self) -> list[tuple[VehicleState, Hits]]:
-        """Where every vehicle stands, of those whose states are of the fences in force, and what is there.
-
-        One that was near no fence, and is near none, is passed over: nothing follows from that.
-        """
-        placed = [state for state in self._vehicles.values() if state.fix is not None and self._is_met(state)]
-        located = self._surroundings.locate(*self._columns.positions(placed))
-        found: list[tuple[VehicleState, Hits]] = []
-        for i, state in enumerate(placed):
-            hits = located[i]
-            if hits or state.settled_in != () or state.visits:
-                self._columns.renew_later(state)
-                state.hits = None  # numbers of other fences, or what these were before
-                at = self._saved_at.get(state.vehicle_id, self.clock)
-                # One that is due has not been looked at: a fix told of it, and the vehicle was found as of that fix.
-                self._find(state, hits, 0 if state.deadlines.get(visits.CHANGE, inf) <= at else at)
-                found.append((state, hits))
-        return found
+        """Find every vehicle whose state is of the fences in force."""
+        met = filter(self._is_met, self._vehicles.values())
+        return self._whereabouts.find_all(met, lambda state: self._saved_at.get(state.vehicle_id, self.clock))
 
     def _is_met(self, state: VehicleState) -> bool:
         """Whether it was saved while the fences that are in force now were, or before; else it waits for those to come."""
@@ -535,7 +467,7 @@ class MonitorEngine:
         if late.is_news:
             device.heard_at = at
         triggers = Trigger.HEARD if late.is_news and device is state.device else 0
-        changes = () if late.fix is None else self._place_late(state, late.fix, late.before, late.following, hits, at)
+        changes = self._whereabouts.place_late(state, late, hits, at)
         if changes:
             triggers |= Trigger.VISITS
         facts = self._facts(state, ping, at, late=True, triggers=triggers, changes=changes)
@@ -612,74 +544,15 @@ class MonitorEngine:
         stopped_s = stay(state, before, fix, step_m, self._motion, self._rings)
         if stopped_s:
             triggers |= Trigger.STANDING
-        crossed = () if before is None else self._crossed(state, before, fix, step_m)
+        crossed = () if before is None else self._whereabouts.crossed(state, before, fix, step_m)
         settled = hits == state.settled_in and fix.ts < state.settled_until and not crossed
-        changes = () if settled else self._place(state, hits, fix, at, before, crossed)
+        changes = () if settled else self._whereabouts.place(state, hits, fix, at, before, crossed)
         if changes:
             triggers |= Trigger.VISITS
         self._rules.ask(
             self._facts(state, ping, at, late=ping.buffered, triggers=triggers, stopped_s=stopped_s, changes=changes)
         )
         return Outcome.ACCEPTED
-
-    # -- e. place --------------------------------------------------------------------------------------------------
-
-    def _place(
-        self,
-        state: VehicleState,
-        hits: Hits,
-        fix: FixPoint,
-        at: int,
-        before: FixPoint | None,
-        crossed: Sequence[Crossing],
-    ) -> tuple[VisitChange, ...]:
-        applicable = self._surroundings.applicable(state, hits, fix.ts)
-        self._surroundings.look_around(state, applicable)
-        inside = self._surroundings.followed(applicable)
-        changes: tuple[VisitChange, ...] = ()
-        if inside or state.visits or crossed:
-            lies_in = self._surroundings.followed(hits)
-            changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, lies_in, crossed, before)
-        self._watch_fences(state, hits, fix.ts, at)
-        if visits.is_held_back(self._scope, state, fix, inside):
-            self._timers.arm(state, visits.CHANGE, at)
-        self._settle(state, hits, inside, fix.ts)
-        return changes
-
-    def _place_late(
-        self,
-        state: VehicleState,
-        fix: FixPoint,
-        before: FixPoint | None,
-        following: FixPoint | None,
-        hits: Hits,
-        at: int,
-    ) -> tuple[VisitChange, ...]:
-        """Which fences a late fix shows to have been entered or left; the vehicle stays where it is."""
-        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
-        if following is not None or before is None or state.fix is None:
-            return visits.at_late_fix(self._scope, state, fix, following, inside) if inside else ()
-        # The newest of all, behind pings without a fix: what it enters or leaves is entered or left.
-        crossed = self._crossed(state, before, fix, distance_m(before.lon, before.lat, fix.lon, fix.lat))
-        if not (inside or state.visits or crossed):
-            return ()
-        lies_in = self._surroundings.followed(hits)
-        changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, lies_in, crossed, before)
-        self._watch_fences(state, self._hits_of(state), state.fix.ts, at)
-        state.settled_in = None
-        return changes
-
-    def _crossed(self, state: VehicleState, before: FixPoint, fix: FixPoint, step_m: float) -> list[Crossing]:
-        """The fences between two fixes, in whatever hours, if the way through one is longer than the fixes err."""
-        gap_ms = fix.ts - before.ts
-        if gap_ms > CROSSING_GAP_MS or step_m * 3600.0 > self._quality.jump_kmh * gap_ms:
-            return []
-        tags, fences = tags_of(state), self._scope.fences.fences
-        return [
-            one
-            for one in self._surroundings.crossed(before, fix)
-            if one.inside * step_m > max(before.accuracy_m, fix.accuracy_m) and visits.concerns(fences[one.fence], tags)
-        ]
 
     # -- other fences ----------------------------------------------------------------------------------------------
 
@@ -694,76 +567,17 @@ class MonitorEngine:
         self._timers.look_ahead(at - 1)
         self._advance(at - 1, [revealed], 0, 0)
         self.clock = at
-        met = {vehicle_id for vehicle_id, state in self._vehicles.items() if self._is_met(state)}
-        former, fences = self._scope.fences, self._sets.pop()
-        is_now = {fence.id: fence for fence in fences.fences}
-        endings = {
-            fence.id: (Event.FENCE_CHANGED if fence.id in is_now else Event.FENCE_REMOVED, at)
-            for fence in former.fences
-            if not (fence.id in is_now and fence.acts_like(is_now[fence.id]))
-        }
-        for vehicle_id in sorted(met):
-            state = self._vehicles[vehicle_id]
-            self._end_visits(state, {known: endings[known] for known in state.visits if known in endings}, at, revealed)
-            self._end_unwanted(state, is_now.get, at, revealed)
-        stood = {vehicle_id: _context(self._vehicles[vehicle_id], former) for vehicle_id in met}
+        met = [self._vehicles[vehicle_id] for vehicle_id in sorted(self._vehicles)]
+        met = [state for state in met if self._is_met(state)]
+        fences = self._sets.pop()
+        stood = self._whereabouts.end_for(met, fences, at, revealed)
         self._use(fences)
-        for state, hits in self._find_all():
-            if state.vehicle_id not in met:
-                continue
-            if _context(state, fences) != stood[state.vehicle_id]:
-                self._columns.touch(state)
-                self._silence_anew(state, at)
-            if self._surroundings.is_to_be_watched(state, hits, at):
-                self._columns.touch(state)
-                self._timers.arm(state, visits.CHANGE, at)
-            elif state.deadlines.pop(visits.CHANGE, None) is not None:
-                self._columns.touch(state)
+        self._whereabouts.begin_for(self._find_all(), stood, at)
 
     def _use(self, fences: FenceIndex) -> None:
         self._scope.fences, self._scope.number_of = fences, _numbers(fences)
         self._surroundings.renew()
 
-    def _end_visits(
-        self, state: VehicleState, endings: Mapping[str, tuple[Event, int]], at: int, revealed: int
-    ) -> None:
-        if not endings:
-            return
-        self._columns.touch(state)
-        changes = tuple(visits.end(self._scope, state, endings))
-        if not changes:
-            return
-        ts = state.device.last_ts + max(0, at - state.device.heard_at)
-        self._rules.ask(Facts(self._scope, state, at, revealed, ts, triggers=Trigger.VISITS, visits=changes))
-
-    def _unwanted(self, state: VehicleState, fence_of: FenceOf) -> set[Key]:
-        """What is open or remembered of fences that are not there any more, or do not ask for it any more."""
-        return {
-            (rule_id, subject)
-            for rule_id, subject in itertools.chain(state.episodes, state.memory, state.deadlines)
-            if self._rules.is_of_fences(rule_id) and not self._rules.is_wanted(rule_id, fence_of(subject))
-        }
-
-    def _end_unwanted(self, state: VehicleState, fence_of: FenceOf, at: int, revealed: int) -> None:
-        """Clear that, and forget what was remembered."""
-        unwanted = self._unwanted(state, fence_of)
-        if not unwanted:
-            return
-        self._columns.touch(state)
-        facts = Facts(self._scope, state, at, revealed, at)
-        for rule_id, subject in sorted(unwanted):
-            rule, ending = self._rules.by_id[rule_id], Event.FENCE_CHANGED if fence_of(subject) else Event.FENCE_REMOVED
-            number = self._scope.number_of.get(subject)
-            facts.clear(rule, subject, event_time=at, reason=ENDINGS[ending], fence=number)
-            facts.forget(rule, subject)
-            facts.disarm(rule, subject)
-
 
 def _numbers(fences: FenceIndex) -> dict[str, int]:
     return {fence.id: number for number, fence in enumerate(fences.fences)}
-
-
-def _context(state: VehicleState, fences: FenceIndex) -> tuple[Fence | None, ...]:
-    """The corridor and the dead zone a vehicle is in."""
-    numbers = (state.corridor, state.dead_zone)
-    return tuple(None if number is None else fences.fences[number] for number in numbers)
