@@ -17,7 +17,7 @@ from telematics.core.fleet import ends_of, grown
 from telematics.core.inputs import DEVICES
 from telematics.core.motion import LONGEST_GAP_S, within
 from telematics.core.plain import MOVES, STANDS, STRAYS
-from telematics.core.state import Anchor, VehicleState
+from telematics.core.state import Anchor, FixPoint, VehicleState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,14 +110,14 @@ class Columns:
         self._touched[state.slot] = state
 
     def positions(self, states: Sequence[VehicleState]) -> tuple[Floats, Floats]:
-        """Longitudes and latitudes of the last good fixes of vehicles that have one, degrees."""
-        lon, lat = self.fleet.rings.newest_positions([state.slot for state in states])
-        ahead = self._is_ahead
-        for i, state in enumerate(states):
-            # Beside the ring's newest where a late fix lies behind pings without one.
-            if not (state.slot < len(ahead) and ahead[state.slot]) and state.fix is not None:
-                lon[i], lat[i] = state.fix.lon, state.fix.lat
-        return lon, lat
+        """Longitudes and latitudes of the newest fixes of vehicles that have one, degrees."""
+        return self.fleet.rings.newest_positions([state.slot for state in states])
+
+    def newest(self, state: VehicleState) -> FixPoint | None:
+        """The newest fix: the last good one, or a late one behind pings without a fix. Of a state that was settled."""
+        if state.fix is None or self.fleet.rings.newest_ts(state.slot) == state.fix.ts:
+            return state.fix
+        return self.fleet.rings.newest(state.slot)
 
     def forget(self, state: VehicleState) -> None:
         """Its vehicle is known no more, and another may have its slot."""

@@ -93,15 +93,20 @@ def at_fix(
 
 
 def at_change(
-    scope: Scope, state: VehicleState, inside: AbstractSet[int], tags: AbstractSet[str], ts: int, at: int
+    scope: Scope,
+    state: VehicleState,
+    fix: FixPoint | None,
+    inside: AbstractSet[int],
+    tags: AbstractSet[str],
+    ts: int,
+    at: int,
 ) -> tuple[VisitChange, ...]:
     """What changes by an instant without a fix: visits whose fences are there no more end, others begin to be entered.
 
-    `inside`: numbers of the tracked fences that are there now and that the last good fix is in. `at` is `ts` on the
+    `inside`: numbers of the tracked fences that are there now and that the newest fix is in. `at` is `ts` on the
     arrival clock.
     """
     ended = _end_those_over(scope, state, tags, ts)
-    fix = state.fix
     for number in sorted(inside):
         fence = scope.fences.fences[number]
         if fix is None or fence.id in state.visits or fix.accuracy_m > scope.fences.size_m(number):

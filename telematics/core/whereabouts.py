@@ -73,22 +73,16 @@ class Whereabouts:
         return changes
 
     def place_late(self, state: VehicleState, late: Late, hits: Hits, at: int) -> tuple[VisitChange, ...]:
-        """Which fences a late fix shows to have been entered or left; the vehicle stays where it is."""
+        """Which fences a late fix shows to have been entered or left; unless it is the newest the vehicle stays where it is."""
         fix, before = late.fix, late.before
         if fix is None:
             return ()
+        if late.following is None and before is not None and state.fix is not None:
+            # The newest of all, behind pings without a fix: what it enters or leaves is entered or left.
+            crossed = self.crossed(state, before, fix, distance_m(before.lon, before.lat, fix.lon, fix.lat))
+            return self.place(state, hits, fix, at, before, crossed)
         inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
-        if late.following is not None or before is None or state.fix is None:
-            return visits.at_late_fix(self._scope, state, fix, late.following, inside) if inside else ()
-        # The newest of all, behind pings without a fix: what it enters or leaves is entered or left.
-        crossed = self.crossed(state, before, fix, distance_m(before.lon, before.lat, fix.lon, fix.lat))
-        if not (inside or state.visits or crossed):
-            return ()
-        lies_in = self._surroundings.followed(hits)
-        changes = visits.at_fix(self._scope, state, fix, inside, tags_of(state), at, lies_in, crossed, before)
-        self._watch(state, self.hits_of(state), state.fix.ts, at)
-        state.settled_in = None
-        return changes
+        return visits.at_late_fix(self._scope, state, fix, late.following, inside) if inside else ()
 
     def crossed(self, state: VehicleState, before: FixPoint, fix: FixPoint, step_m: float) -> list[Crossing]:
         """The fences between two fixes, in whatever hours, if the way through one is longer than the fixes err."""
@@ -106,10 +100,10 @@ class Whereabouts:
 
     def look_out(self, state: VehicleState, due: int, revealed: int, ts: int) -> None:
         """A fence that the vehicle is in or visits has perhaps woken up, fallen asleep, or is there for it at last."""
-        hits = self.hits_of(state)
-        since = due if state.fix is None else max(due, state.fix.ts)
+        fix, hits = self._columns.newest(state), self.hits_of(state)
+        since = due if fix is None else max(due, fix.ts)
         inside = self._surroundings.followed(self._surroundings.applicable(state, hits, since))
-        changes = visits.at_change(self._scope, state, inside, tags_of(state), since, due)
+        changes = visits.at_change(self._scope, state, fix, inside, tags_of(state), since, due)
         before = state.risk, state.corridor, state.dead_zone
         self.find(state, hits, due)
         self._watch(state, hits, since, due)
@@ -127,19 +121,20 @@ class Whereabouts:
             self._scope.timers.arm(state, visits.CHANGE, max(change, at))
 
     def hits_of(self, state: VehicleState) -> Hits:
-        """Of the last good fix."""
-        fix = state.fix
+        """Of the newest fix."""
+        fix = self._columns.newest(state)
         return () if fix is None else self._surroundings.locate(np.array([fix.lon]), np.array([fix.lat]))[0]
 
     def find(self, state: VehicleState, hits: Hits, at: int) -> None:
         """Where the vehicle stands, for the trip it is on and the hour it is: a restored engine must see what this one sees."""
-        if state.fix is None:
+        fix = self._columns.newest(state)
+        if fix is None:
             return
-        ts = max(state.fix.ts, at)
+        ts = max(fix.ts, at)
         applicable = self._surroundings.applicable(state, hits, ts)
         self._surroundings.look_around(state, applicable)
         self._settle(state, hits, self._surroundings.followed(applicable), ts)
-        if ts > state.fix.ts and self._surroundings.depends(state, hits):
+        if ts > fix.ts and self._surroundings.depends(state, hits):
             state.settled_in = None  # the next fix may be older than this
 
     def _settle(self, state: VehicleState, hits: Hits, inside: AbstractSet[int], ts: int) -> None:

@@ -17,7 +17,7 @@ from telematics.core.params import RuleSet
 from telematics.model import Alert, Ping, Trip, Vehicle
 from telematics.wire.alerts import encode_alert
 from tests.support.places import ALL_VISITS, along, circle
-from tests.support.story import Input, Story, batch_of, in_order, seconds
+from tests.support.story import Input, Story, batch_of, clock, in_order, seconds
 from tests.support.truck import NOON, Truck
 
 GATE = Fence(id="gate", shape=circle(85, 250), detect=ALL_VISITS, dwell_s=3600)
@@ -178,6 +178,28 @@ def test_a_late_fix_newer_than_all_others_enters() -> None:
     told = story.tells("0:41 geofence_enter raised 3 line\n0:41 geofence_enter raised 3 gate")
     assert [alert.episode_start for alert in told.of("geofence_enter")] == [at("0:30")] * 2
     assert "opened" not in told.alerts[0].evidence["facts"]
+
+
+def test_a_vehicle_is_where_its_newest_fix_is_also_a_late_one() -> None:
+    """Having left by a late fix it does not enter again when another fence wakes up, nor when it is taken up again."""
+    fences = FenceIndex([replace(GATE, min_outside_s=0), replace(FAIR, id="other", shape=circle(85, 300))])
+    truck = Truck(km=85).send().wait(40)
+    truck.send(satellites=0)
+    truck.now_s, truck.km = 30, 85.5
+    inputs = in_order(truck.send(arrives_s=41).wait(20).repeat(300).sent)
+    told: list[list[str]] = []
+    for restored in (False, True):
+        engine = MonitorEngine(fences, RuleSet())
+        alerts = engine.step(batch_of(inputs[:20])).alerts
+        if restored:
+            snapshot = json.loads(json.dumps(engine.snapshot()))
+            engine = MonitorEngine(fences, RuleSet())
+            engine.restore(snapshot)
+        alerts += engine.step(batch_of(inputs[20:])).alerts
+        told.append(
+            [f"{clock(alert.raised_at)} {alert.rule} {alert.event}" for alert in alerts if alert.subject == "gate"]
+        )
+    assert told == [["0:00 geofence_enter raised", "0:41 geofence_exit raised", "0:41 geofence_enter cleared"]] * 2
 
 
 def test_a_late_fix_tells_a_passage_it_crossed_and_none_again() -> None:
