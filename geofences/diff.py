@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
 import shapely
 
 from geofences.formats.features import properties_of
 from geofences.formats.properties import as_text
-from geofences.geodesy import azimuth_deg, distance_m, metres_per_degree
+from geofences.geodesy import azimuth_deg, distance_m
 from geofences.model import Circle, Corridor, Fence
-from geofences.shapes import area_m2, geometry
+from geofences.shapes import from_metres, geometry, in_metres
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 # Less than these nobody sees: a shift and an edge in metres, a part of the area.
 _SHIFT_M = 1.0
 _GROWN = 0.001
+_CORNERS = 2_000
 _WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
 
@@ -72,21 +72,22 @@ def _of_shapes(old: Fence, new: Fence) -> Iterator[str]:
 def _measured(old: Fence, new: Fence) -> Iterator[str]:
     match old.shape, new.shape:
         case Circle(_, _, before), Circle(_, _, after) if before != after:
-            yield f"radius {before:,g} → {after:,g} m"
+            yield f"radius {_became(before, after)} m"
         case Corridor(_, before), Corridor(_, after) if before != after:
-            yield f"buffer {before:,g} → {after:,g} m"
-    was, now = geometry(old.shape), geometry(new.shape)
-    (lon, lat), (to_lon, to_lat) = _centre(was), _centre(now)
+            yield f"buffer {_became(before, after)} m"
+    (was, middle), (now, to_middle) = in_metres(geometry(old.shape)), in_metres(geometry(new.shape))
+    lon, lat = from_metres(was.centroid.x, was.centroid.y, middle)
+    to_lon, to_lat = from_metres(now.centroid.x, now.centroid.y, to_middle)
     shift_m = distance_m(lon, lat, to_lon, to_lat)
     if shift_m >= _SHIFT_M:
         wind = _WINDS[round(azimuth_deg(lon, lat, to_lon, to_lat) / 45.0) % len(_WINDS)]
         yield f"moved {_metres(shift_m)} to the {wind}"
-    grown = area_m2(now) / area_m2(was) - 1.0
+    grown = now.area / was.area - 1.0
     if abs(grown) >= _GROWN:
         yield f"{'grew' if grown > 0 else 'shrank'} by {abs(grown):.1%}"
-    edge_m = _edge_m(was, shapely.transform(now, lambda at: at - (to_lon - lon, to_lat - lat)))
-    if edge_m >= _SHIFT_M and not isinstance(old.shape, Circle):
-        yield f"its boundary changed, by at most {_metres(edge_m)} where it now lies"
+    edge_m = 0.0 if isinstance(old.shape, Circle) else _edge_m(was, now)
+    if edge_m >= _SHIFT_M:
+        yield f"its boundary changed, by up to {_metres(edge_m)} where it now lies"
 
 
 def _of_properties(old: Fence, new: Fence) -> Iterator[str]:
@@ -100,7 +101,7 @@ def _of_properties(old: Fence, new: Fence) -> Iterator[str]:
         elif isinstance(was, list) and isinstance(now, list):
             yield f"{name}: {_come_and_gone(was, now)}"
         else:
-            yield f"{name}: {_shown(was)} → {_shown(now)}"
+            yield f"{name}: {_became(was, now)}"
 
 
 def _of_schedules(old: Schedule | None, new: Schedule | None) -> Iterator[str]:
@@ -129,6 +130,11 @@ def _called(fence: Fence) -> str:
     return "a polygon"
 
 
+def _became(was: Any, now: Any) -> str:
+    before, after = _shown(was), _shown(now)
+    return f"{before} → {after}" if before != after else f"{was!r} → {now!r}"
+
+
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
@@ -139,13 +145,14 @@ def _metres(metres: float) -> str:
     return f"{metres / 1000:,.1f} km" if metres >= 10_000 else f"{metres:,.0f} m"
 
 
-def _centre(area: Area) -> tuple[float, float]:
-    centre = area.centroid
-    return float(centre.x), float(centre.y)
-
-
 def _edge_m(one: Area, other: Area) -> float:
-    """How far the edges are apart where they are farthest, metres."""
-    scale = np.array(metres_per_degree(_centre(one)[1]))
-    edges = [shapely.transform(area.boundary, lambda at: at * scale) for area in (one, other)]
-    return float(shapely.hausdorff_distance(*edges))
+    """How far the edges of two shapes in metres are apart where they are farthest, each drawn about its own middle.
+
+    GEOS looks from corner to edge: between corners it finds the greatest distance only if there are others.
+    """
+    edges = [
+        shapely.transform(area.boundary, lambda at, area=area: at - (area.centroid.x, area.centroid.y))
+        for area in (one, other)
+    ]
+    apart_m = max(_SHIFT_M, max(map(shapely.length, edges)) / _CORNERS)
+    return float(shapely.hausdorff_distance(*(shapely.segmentize(edge, apart_m) for edge in edges)))

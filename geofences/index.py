@@ -151,13 +151,18 @@ class FenceIndex:
         return Judgements(starts, fence[rows], inside[rows], certain[rows], told_m)
 
     def outside_m(self, fence: int, lon: float, lat: float) -> float:
-        """Metres from a point to a fence, by number; 0 for a point in it."""
+        """Metres from a point to a fence, by number; 0 for a point in it. Raises ValueError for one that is off the map."""
+        _require_on_map(lon, lat)
         if shapely.intersects_xy(self._polygons[fence], lon, lat):
             return 0.0
         return self.boundary_m(fence, lon, lat)
 
     def signed_m(self, fence: int, lon: float, lat: float) -> float:
-        """Metres from a point to the boundary of a fence, by number: negative inside, 0 on it. Holes are outside."""
+        """Metres from a point to the boundary of a fence, by number: negative inside, 0 on it. Holes are outside.
+
+        Raises ValueError for a point that is off the map.
+        """
+        _require_on_map(lon, lat)
         metres = self.boundary_m(fence, lon, lat)
         return 0.0 - metres if shapely.intersects_xy(self._polygons[fence], lon, lat) else metres
 
@@ -220,6 +225,12 @@ def _starts(point: Integers, count: int) -> Integers:
     starts = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(np.bincount(point, minlength=count), out=starts[1:])
     return starts
+
+
+def _require_on_map(lon: float, lat: float) -> None:
+    if not (abs(lon) <= 180.0 and abs(lat) <= 90.0):
+        text = f"{lon:g}, {lat:g} is off the map: longitude is -180 to 180, latitude -90 to 90"
+        raise ValueError(text)
 
 
 def _accuracies(accuracy_m: ArrayLike, shape: tuple[int, ...]) -> Floats:

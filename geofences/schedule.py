@@ -10,7 +10,7 @@ spring a window begins or ends with the leap, and one that lies wholly in it is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
@@ -60,8 +60,8 @@ _DAYS = tuple(Day)
 class Window:
     """From `start` to `end`, minutes after local midnight, on each of the days; left out, on all of them.
 
-    An end that is not later than the start is one of the next day; an equal one makes a whole day. `days` are kept in the
-    order of the week. Raises FenceError.
+    An end that is not later than the start is one of the next day; an equal one makes a whole day. An end of 0 is kept as
+    the midnight that ends the day, and `days` in the order of the week. Raises FenceError.
     """
 
     start: int
@@ -74,6 +74,7 @@ class Window:
                 f"a window from minute {self.start} to {self.end} on {len(self.days)} days is none; give a start from 0 to "
                 f"{DAY_MINUTES - 1}, an end to {DAY_MINUTES}, and a day"
             )
+        object.__setattr__(self, "end", self.end or DAY_MINUTES)
         object.__setattr__(self, "days", tuple(day for day in _DAYS if day in self.days))
 
     @property
@@ -82,7 +83,7 @@ class Window:
         return self.start, self.end + (DAY_MINUTES if self.end <= self.start else 0)
 
     def __str__(self) -> str:
-        return f"{_days_in_words(self.days)} {hour(self.start)}-{hour(self.end or DAY_MINUTES)}"
+        return f"{_days_in_words(self.days)} {hour(self.start)}-{hour(self.end)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class Schedule:
     windows: Collection[Window]
     holidays: Collection[Holiday] = ()
     _of_day: tuple[tuple[tuple[int, int], ...], ...] = field(init=False, repr=False, compare=False)
+    _dated: frozenset[int] = field(init=False, repr=False, compare=False)
+    _yearly: frozenset[tuple[int, int]] = field(init=False, repr=False, compare=False)
     # The last answer, and since when it holds: it is asked again and again about the same hour.
     _last: list[tuple[int, bool, int | None]] = field(
         default_factory=lambda: [(1, False, 0)], init=False, repr=False, compare=False
@@ -130,11 +133,16 @@ class Schedule:
         windows = sorted(
             set(self.windows), key=lambda window: ([_DAYS.index(day) for day in window.days], window.minutes)
         )
-        of_day = (sorted(window.minutes for window in windows if day in window.days) for day in _DAYS)
+        of_day = tuple(_united(window.minutes for window in windows if day in window.days) for day in _DAYS)
+        # Holidays with the hours of all other days are none.
+        holidays = self.holidays if len(set(of_day)) > 1 else ()
+        dated = (date(one.year, one.month, one.day) for one in holidays if one.year is not None)
         for name, value in (
             ("windows", tuple(windows)),
             ("holidays", tuple(sorted(set(self.holidays), key=str))),
-            ("_of_day", tuple(map(tuple, of_day))),
+            ("_of_day", of_day),
+            ("_dated", frozenset(each.toordinal() for each in dated)),
+            ("_yearly", frozenset((one.month, one.day) for one in holidays if one.year is None)),
         ):
             object.__setattr__(self, name, value)
 
@@ -160,38 +168,37 @@ class Schedule:
         """Whether it is awake at an instant, and until when; ms since the epoch, None for ever."""
         since, awake, until = self._last[0]
         if at < since or (until is not None and at >= until):
-            awake, until = self._found(min(max(at, _FIRST_MS), _LAST_MS))
+            since, awake, until = self._found(min(max(at, _FIRST_MS), _LAST_MS))
             until = None if until is None or until > _LAST_MS else until
-            self._last[0] = at, awake, until
+            self._last[0] = min(since, at), awake, until
         return awake, until
 
-    def _found(self, at: int) -> tuple[bool, int | None]:
-        zone = time_zone(self.zone)
+    def _found(self, at: int) -> tuple[int, bool, int | None]:
+        """Since when, as far as that was looked for, whether it is awake, and until when."""
+        zone, since = time_zone(self.zone), at
         awake_until: int | None = None
         for begin, end in self._stretches((_EPOCH + at * _MS).astimezone(zone).date()):
             start, stop = _first_shown(zone, begin), None if end is None else _last_shown(zone, end)
             # Over, or wholly in a leap: there it ends as it begins.
             if stop is not None and stop <= max(start, at):
+                since = stop if start < stop <= at else since
                 continue
             if awake_until is None and start > at:
-                return False, start
+                return since, False, start
             if awake_until is not None and start > awake_until:
                 break
+            since = start if awake_until is None else since
             if stop is None:
-                return True, None
+                return since, True, None
             awake_until = stop
-        return awake_until is not None, awake_until
+        return since, awake_until is not None, awake_until
 
     def _stretches(self, today: date) -> Iterator[tuple[int, int | None]]:
         """Beginning and end of what its windows cover by the clock without a break, in local minutes since 0001-01-01.
 
         From the first that may last until today to those after which all repeats itself; the end is None if it never ends.
         """
-        # Holidays with the hours of all other days are none.
-        holidays = self.holidays if len(set(self._of_day)) > 1 else ()
-        dated = {date(one.year, one.month, one.day).toordinal() for one in holidays if one.year is not None}
-        yearly = {(one.month, one.day) for one in holidays if one.year is None}
-        now = today.toordinal()
+        dated, yearly, now = self._dated, self._yearly, today.toordinal()
         last = max({now, *dated}) + _WEEKLY + (_YEARLY if yearly else 0)
         begin = end = -1
         for ordinal in range(now - _BEFORE, last + 1):
@@ -221,6 +228,17 @@ def time_zone(name: str) -> ZoneInfo:
     *folders, file = name.split("/")
     with resources.files(".".join(["tzdata.zoneinfo", *folders])).joinpath(file).open("rb") as data:
         return ZoneInfo.from_file(data, name)
+
+
+def _united(windows: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """In their order, those that meet or overlap as one."""
+    united: list[tuple[int, int]] = []
+    for start, stop in sorted(windows):
+        if united and start <= united[-1][1]:
+            united[-1] = united[-1][0], max(united[-1][1], stop)
+        else:
+            united.append((start, stop))
+    return tuple(united)
 
 
 def hour(minutes: int) -> str:

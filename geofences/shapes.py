@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import shapely
+from pyproj import Proj
 from shapely.geometry import MultiPolygon, Polygon
 
 from geofences.errors import FenceError
@@ -29,6 +30,8 @@ from geofences.geodesy import EQUATOR_RADIUS_M, destination, metres_per_degree
 from geofences.model import Circle, Corridor, Polygonal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geofences.model import Line, Position, Shape
 
 Area: TypeAlias = Polygon | MultiPolygon
@@ -36,8 +39,11 @@ Area: TypeAlias = Polygon | MultiPolygon
 # 128 chords a circle: a chord lies up to 1 - cos(pi / 128) = 0.03 % of the radius inside its arc.
 _HALF_CIRCLE_CHORDS = 64
 # A leg and the edges beside it are straight in lon/lat, geodesics are not: by this part of the buffer they may part.
-# Measured on legs of 1,000 km at 60 degrees and buffers to 200 km: the boundary is off by 0.01 %, at 0.01 by 0.07 %.
+# Measured on legs of up to 3,000 km and buffers to 200 km: the boundary is off by up to 0.03 %, at 0.01 by 0.07 %.
 _BOW = 0.001
+# Edges straight in lon/lat are not on the plane that keeps areas; so long ones are, to 0.02 % of an area.
+_STRAIGHT_DEG = 0.1
+_SINUSOIDAL = Proj(proj="sinu", ellps="WGS84")
 
 
 def geometry(shape: Shape, approach_m: float = 0.0) -> Area:
@@ -97,9 +103,33 @@ def _chords(start: Position, end: Position, buffer_m: float) -> int:
 
 
 def area_m2(area: Area) -> float:
-    """Square metres, by the scale at the latitude of its middle.
+    """Square metres.
 
-    Measured against the geodesic area: of a circle of 200 km at 60 degrees 0.05 % too many, of smaller ones fewer.
+    Measured against the geodesic area on circles, corridors and polygons of 1 km to 6,000 km, up to 84 degrees: error
+    <= 0.02 %, of circles and corridors 0.000002 %.
     """
-    lon_m, lat_m = metres_per_degree((area.bounds[1] + area.bounds[3]) / 2.0)
-    return float(area.area) * lon_m * lat_m
+    return float(in_metres(area)[0].area)
+
+
+def in_metres(area: Area) -> tuple[Area, float]:
+    """The shape on a plane that keeps areas (sinusoidal), and the longitude about which that is drawn, degrees.
+
+    It is drawn about its own middle, the short way round also where it is cut at the antimeridian.
+    """
+    lon = shapely.get_coordinates(area)[:, 0]
+    lon = lon - np.rint((lon - lon[0]) / 360.0) * 360.0
+    middle = float(lon.min() + lon.max()) / 2.0
+
+    def onto_plane(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+        east = degrees[:, 0] - middle
+        return np.column_stack(_SINUSOIDAL(east - np.rint(east / 360.0) * 360.0, degrees[:, 1]))
+
+    flat: Area = shapely.transform(shapely.segmentize(area, _STRAIGHT_DEG), onto_plane)
+    return flat, middle
+
+
+def from_metres(x_m: float, y_m: float, middle: float) -> Position:
+    """The place of a point of that plane, degrees."""
+    east, lat = _SINUSOIDAL(x_m, y_m, inverse=True)
+    lon = middle + float(east)
+    return lon - round(lon / 360.0) * 360.0, float(lat)

@@ -30,9 +30,10 @@ def test_a_shape_stays_where_it_was_drawn(line: list[tuple[float, float]], metre
         return
     area = geometry(shape, approach_m)
     west, south, east, north = area.bounds
-    reach_lat = (metres + approach_m) / metres_per_degree(0.0)[1]
+    # And the last digits of a degree, some tenths of a micrometre.
+    reach_lat = (metres + approach_m) / metres_per_degree(0.0)[1] + 1e-12
     furthest = max(abs(lat) for _, lat in line) + reach_lat
-    reach_lon = (metres + approach_m) / metres_per_degree(furthest)[0]
+    reach_lon = (metres + approach_m) / metres_per_degree(furthest)[0] + 1e-12
     lons, lats = [lon for lon, _ in line], [lat for _, lat in line]
     assert min(lons) - reach_lon <= west < min(lons) <= max(lons) < east <= max(lons) + reach_lon
     assert min(lats) - reach_lat <= south < min(lats) <= max(lats) < north <= max(lats) + reach_lat

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from math import cos, sin
+
 import numpy as np
 import pytest
 import shapely
 from pyproj import Geod
+from shapely.geometry import Polygon
 
+from geofences.boundary import width_m as width_m_of
+from geofences.geodesy import metres_per_degree
 from geofences.index import FenceIndex
 from geofences.model import Circle, Corridor, Fence, Polygonal, Position, Ring, Shape
 from geofences.shapes import geometry
@@ -123,6 +128,65 @@ def test_a_distance_goes_over_the_antimeridian(lon: float, metres: float) -> Non
     assert index.judge([lon], [0.0], 50_000.0, distances=True).signed_m == pytest.approx(
         [metres] if metres < 50_000.0 else [], abs=0.1
     )
+
+
+@pytest.mark.parametrize(
+    ("west", "east", "place"),
+    [
+        ((179.0, 0.0, 179.9, 1.0), (-179.9, 10.0, -179.0, 11.0), (-179.95, 0.5)),
+        ((179.5, 0.0, 180.0, 1.0), (-180.0, 0.9, -179.5, 2.0), (-179.999, 0.2)),
+        ((179.5, 0.0, 180.0, 1.0), (-180.0, 0.9, -179.5, 2.0), (179.99, 1.5)),
+        ((179.0, 0.0, 179.999, 1.0), (-179.999, 2.0, -179.0, 3.0), (-179.9995, 0.5)),
+        ((-100.0, 0.0, -99.0, 1.0), (120.0, 0.0, 121.0, 1.0), (118.0, 0.5)),
+    ],
+)
+def test_a_fence_of_parts_on_both_sides_is_as_near_as_its_nearest(
+    west: tuple[float, ...], east: tuple[float, ...], place: Position
+) -> None:
+    """One that is cut at the antimeridian, and one that has parts all over the world."""
+    corners = [((w, s), (e, s), (e, n), (w, n), (w, s)) for w, s, e, n in (west, east)]
+    lines = [
+        tuple((lon % 360.0 if place[0] > 0 else lon % 360.0 - 360.0, lat) for lon, lat in ring) for ring in corners
+    ]
+    spot = np.array([(place[0], place[1])])
+    true_m = float(np.min([distances_to_line(spot, ring, 0.01) for ring in lines]))
+    index = FenceIndex([Fence(id="f", shape=Polygonal(tuple((ring,) for ring in corners)))])
+    assert index.signed_m(0, *place) == pytest.approx(true_m, rel=1e-4)
+    assert index.boundary_m(0, *place, 9_000.0) >= 0.9999 * min(true_m, 9_000.0)
+    for accuracy_m in (1.01 * true_m, 0.99 * true_m):
+        judged = index.judge([place[0]], [place[1]], min(accuracy_m, 50_000.0), distances=True)
+        assert judged.signed_m == pytest.approx([true_m] if true_m < min(accuracy_m, 50_000.0) else [], rel=1e-4)
+
+
+@pytest.mark.parametrize("place", [(261.0, 19.0), (np.nan, 19.0), (-99.0, np.inf), (-99.0, 91.0)])
+def test_a_point_off_the_map_has_no_distance(place: Position) -> None:
+    """It is in no fence, so that any distance would be a wrong one."""
+    index = FenceIndex([Fence(id="f", shape=Circle(-99.0, 19.0, 1_000.0))])
+    for ask in (index.signed_m, index.outside_m):
+        with pytest.raises(ValueError, match="off the map: longitude is -180 to 180"):
+            ask(0, *place)
+
+
+@pytest.mark.parametrize(
+    ("corners", "width_m"),
+    [
+        (((0.0, 0.0), (300.0, 0.0), (300.0, 40.0), (0.0, 40.0)), 40.0),
+        (((0.0, 0.0), (500.0, 0.0), (250.0, 433.0127)), 433.0127),
+        # The smallest rectangle by area is 38 % wider here.
+        (((318.4, 431.3), (109.1, 1095.9), (908.3, 704.4)), None),
+    ],
+)
+def test_how_wide_a_polygon_is(corners: tuple[Position, ...], width_m: float | None) -> None:
+    """The least of its heights, whichever way it lies."""
+    lon_m, lat_m = metres_per_degree(0.0)
+    for turn in (0.0, 0.3, 1.2):
+        turned = [(x * cos(turn) - y * sin(turn), x * sin(turn) + y * cos(turn)) for x, y in corners]
+        ring = [(x / lon_m, y / lat_m) for x, y in [*turned, turned[0]]]
+        angles = np.linspace(0.0, np.pi, 20_001)
+        heights = np.ptp(np.array(turned) @ np.array([np.cos(angles), np.sin(angles)]), axis=0)
+        found = width_m_of(Polygon(ring))
+        assert found == pytest.approx(heights.min(), rel=1e-3)
+        assert width_m is None or found == pytest.approx(width_m, rel=1e-3)
 
 
 def test_a_polygon_may_reach_the_pole() -> None:

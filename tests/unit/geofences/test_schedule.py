@@ -144,3 +144,35 @@ def test_every_zone_can_be_had() -> None:
     assert all(time_zone(name).key == name for name in names)
     with pytest.raises(FenceError, match="did you mean 'America/Tijuana'"):
         time_zone("America/Tijuna")
+
+
+def test_what_is_asked_again_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one stretch of hours the answer is found once, in whatever order its instants come."""
+    schedule = Schedule("America/Mexico_City", [Window(8 * 60, 20 * 60)])
+    looked = 0
+    finding = Schedule._found
+
+    def counted(its: Schedule, at: int) -> tuple[int, bool, int | None]:
+        nonlocal looked
+        looked += 1
+        return finding(its, at)
+
+    monkeypatch.setattr(Schedule, "_found", counted)
+    noon = ms("2026-01-28T18:00:00")
+    hours = [noon + minutes * 60_000 for minutes in (0, -60, 200, -239, 479)]
+    nights = [noon + minutes * 60_000 for minutes in (481, 1190, 600)]
+    assert [schedule.active_at(at) for at in hours] == [True] * 5
+    assert [schedule.active_at(at) for at in nights] == [False] * 3
+    assert looked == 2
+
+
+def test_hours_that_fill_every_day_never_change() -> None:
+    """However many windows they are drawn with, and with whatever holidays: what is always awake is found at once."""
+    week = tuple(Day)[:7]
+    windows = [Window(start, min(start + 20, 1440), week) for start in range(0, 1440, 15)]
+    schedule = Schedule(
+        "America/Mexico_City", [*windows, Window(0, 1440, [Day.HOLIDAY])], [Holiday(12, 31, 2099), Holiday(2, 29)]
+    )
+    assert not schedule._dated
+    assert not schedule._yearly
+    assert schedule.period(ms("2026-01-28T18:00:00")) == (True, None)
