@@ -19,7 +19,7 @@ from telematics.cli.replay import track_options
 from telematics.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from geofences.index import FenceIndex
     from geofences.lint import Finding, Region
     from geofences.map import Track
+    from geofences.model import Fence
     from telematics.replay.files import Options
 
     Floats = NDArray[np.float64]
@@ -164,13 +165,14 @@ def lint(
     file stays as it is.
     """
     from geofences.formats.geojson import open_geojson
+    from geofences.lint import fixed
     from geofences.lint import lint as look
 
     box, now = region_of(region), int(time.time() * 1000)
     document, read = open_geojson(file)
-    findings = look(read, box, now)
     if fix:
-        findings = _repaired(file, document, findings, lambda read: look(read, box, now))
+        read = _repaired(file, document, read, fixed(read, box, now))
+    findings = look(read, box, now)
     if json:
         as_json([_told(finding) for finding in findings])
     elif findings:
@@ -181,26 +183,16 @@ def lint(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
-def _repaired(
-    file: Path, document: dict[str, Any], findings: list[Finding], look: Callable[[list[Read]], list[Finding]]
-) -> list[Finding]:
-    """Repair the file, for as long as that leaves less to be found; what is left. Raises UserError."""
+def _repaired(file: Path, document: dict[str, Any], read: list[Read], fixes: Mapping[int, Fence]) -> list[Read]:
+    """Write the repaired fences into the file, if there are any; what is in it then. Raises UserError."""
     from geofences.formats.geojson import open_geojson, patched
-    from geofences.lint import fixed
 
-    repaired: set[int] = set()
-    while fixes := fixed(findings):
-        text = patched(document, fixes)
-        document, read = open_geojson(text.encode())
-        left = look(read)
-        if len(left) >= len(findings):
-            break
-        write_out(text + "\n", file)
-        findings = left
-        repaired |= fixes.keys()
-    if repaired:
-        note(f"{file}: {len(repaired)} {'fence' if len(repaired) == 1 else 'fences'} repaired")
-    return findings
+    if not fixes:
+        return read
+    text = patched(document, fixes) + "\n"
+    write_out(text, file)
+    note(f"{file}: {len(fixes)} {'fence' if len(fixes) == 1 else 'fences'} repaired")
+    return open_geojson(text.encode())[1]
 
 
 def region_of(text: str | None) -> Region:
@@ -220,7 +212,9 @@ def region_of(text: str | None) -> Region:
 
 def row_of(finding: Finding) -> tuple[str, ...]:
     """A finding as a row of a table under `FINDING`."""
-    place = "" if finding.place is None else f"{finding.place[0]:g}, {finding.place[1]:g}"
+    from geofences.lint import degrees
+
+    place = "" if finding.place is None else degrees(finding.place)
     name = f"{finding.feature} ({finding.fence_id or 'no id'})"
     remedy = f"{finding.remedy} [--fix does it]" if finding.is_safe else finding.remedy
     return finding.severity, finding.code, name, place, finding.text, remedy

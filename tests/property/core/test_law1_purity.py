@@ -46,7 +46,7 @@ KNOWS_DATES = {"schedule.py"}
 CLOCKS = frozenset({"now", "today", "utcnow", "monotonic", "perf_counter", "time_ns"})
 CORE = Path(telematics.core.__file__).parent
 GEOFENCES = Path(geofences.__file__).parent
-FILES = [*CORE.rglob("*.py"), *GEOFENCES.glob("*.py")]
+FILES = [*CORE.rglob("*.py"), *GEOFENCES.glob("*.py"), *(GEOFENCES / "lint").glob("*.py")]
 
 
 def _imported(tree: ast.AST) -> set[str]:

@@ -57,7 +57,7 @@ def survives(data: bytes) -> None:
         for found in findings:
             f"{found.text}{found.remedy}".encode()
             assert found.fix is None or FenceIndex([found.fix]).fences
-        _, again = open_geojson(patched(document, fixed(findings)).encode())
+        _, again = open_geojson(patched(document, fixed(read)).encode())
         assert sum(one.fence is None for one in again) <= sum(one.fence is None for one in read)
     try:
         fences = load_geojson(data)

@@ -55,7 +55,7 @@ def repaired(*features: Any) -> Any:
     """The shapes after all safe repairs."""
     data = document(*features)
     opened, read = open_geojson(data)
-    return [fence.shape for fence in load_geojson(patched(opened, fixed(lint(read))).encode())]
+    return [fence.shape for fence in load_geojson(patched(opened, fixed(read, now=NOON)).encode())]
 
 
 def test_sound_fences_have_no_findings() -> None:
