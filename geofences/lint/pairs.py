@@ -51,9 +51,7 @@ def paired(fences: Mapping[int, Fence], now: int | None) -> Iterator[Finding]:
 
 def _near_identical(one: _One, others: list[tuple[float, _One]]) -> Finding:
     shared, nearest = max(others, key=lambda other: other[0])
-    more = f", and {SAME:.0%} or more with {len(others) - 1} others" if len(others) > 2 else ""
-    if len(others) == 2:
-        more = f", and {SAME:.0%} or more with 1 other"
+    more = f", and {SAME:.0%} or more with {len(others) - 1} more" if len(others) > 1 else ""
     text = f"shares {shared:.1%} of its area with {nearest.fence.id!r}{more}, also {one.fence.kind}"
     told = any(one.fence.detect & other.fence.detect & _VISITS for _, other in others)
     remedy = f"remove all but one of them: {'each visit is told twice' if told else 'one place is drawn twice'}"
@@ -74,8 +72,8 @@ def _in_no_stop(place: _One, zone: _One) -> Iterator[Finding]:
     if both.is_empty or plane(both).buffer(-LITTLE_M / 2.0).is_empty:
         return
     share = both.area / place.area.area
-    part = f"{share:.0%} of it lies" if share >= 0.01 else "less than 1% of it lies"
-    text = f"{part} in the no-stop zone {zone.fence.id!r}, which wins: stopping there raises no_stop_zone"
+    part = "all" if share > 0.995 else f"{share:.0%}" if share >= 0.01 else "less than 1%"
+    text = f"{part} of it lies in the no-stop zone {zone.fence.id!r}, which wins: stopping there raises no_stop_zone"
     remedy = f"cut this {place.fence.kind} out of the zone (a hole), or remove one of the two"
     yield Finding(Code.PLACE_IN_NO_STOP, place.number, place.fence.id, text, remedy, inside(both))
 

@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import pytest
 from shapely.geometry import LinearRing, Point
 
-from geofences.formats.geojson import load_geojson, open_geojson, patched
-from geofences.lint import LEG_ERROR, MEANINGS, MEXICO, Code, Finding, Region, fixed, lint
+from geofences.formats.geojson import open_geojson
+from geofences.lint import LEG_ERROR, MEANINGS, Code, Region, lint
 from geofences.model import Circle, Polygonal
 from geofences.shapes import geometry
 from simulators.geography import FENCES
-
-SQUARE = [[-99.1, 19.0], [-99.0, 19.0], [-99.0, 19.1], [-99.1, 19.1], [-99.1, 19.0]]
-NOON = 1_769_600_000_000
-METRE = 1 / 110_700  # degrees of latitude at 19 degrees
-
-
-def feature(geometry: Any, **properties: Any) -> dict[str, Any]:
-    """A feature, named `f` if it has no other name."""
-    return {"type": "Feature", "geometry": geometry, "properties": {"id": "f"} | properties}
-
-
-def polygon(*rings: Any) -> dict[str, Any]:
-    """A Polygon."""
-    return {"type": "Polygon", "coordinates": list(rings)}
-
-
-def circle(lon: float = -99.1, lat: float = 19.4, **properties: Any) -> dict[str, Any]:
-    """A circle of 300 m."""
-    return feature({"type": "Point", "coordinates": [lon, lat]}, **({"radius_m": 300} | properties))
-
-
-def document(*features: Any) -> bytes:
-    """A collection of these features."""
-    return json.dumps({"type": "FeatureCollection", "features": features}).encode()
-
-
-def found(*features: Any, region: Region = MEXICO) -> list[Finding]:
-    """What lint says of a collection of these features."""
-    return lint(open_geojson(document(*features))[1], region, NOON)
-
-
-def only(*features: Any) -> Finding:
-    """The one thing it says."""
-    (finding,) = found(*features)
-    return finding
-
-
-def repaired(*features: Any) -> Any:
-    """The shapes after all safe repairs."""
-    data = document(*features)
-    opened, read = open_geojson(data)
-    return [fence.shape for fence in load_geojson(patched(opened, fixed(read, now=NOON)).encode())]
+from tests.support.drawn import METRE, NOON, SQUARE, circle, feature, found, only, polygon, repaired
 
 
 def test_sound_fences_have_no_findings() -> None:
@@ -116,14 +74,6 @@ def test_what_is_refused_is_an_error() -> None:
     assert findings[1].remedy == "give each fence its own"
 
 
-def test_near_identical_fences_are_told_once() -> None:
-    """Of one kind; a toll within a customer's yard, or a circle half as large, is something else."""
-    finding = only(circle(id="a"), circle(-99.1 + 20 * METRE, id="b"))
-    assert (finding.code, finding.feature, finding.fence_id) == (Code.NEAR_IDENTICAL, 1, "a")
-    assert "'b'" in finding.text
-    assert found(circle(id="a"), circle(id="b", radius_m=250), circle(id="c", kind="grade")) == []
-
-
 def test_a_spike_is_dropped_if_little_changes() -> None:
     """A boundary that runs out 5 km and back: one corner goes, the others stay."""
     thin = [*SQUARE[:2], [-99.0, 19.05], [-98.95, 19.0501], [-99.0, 19.0502], *SQUARE[2:]]
@@ -167,19 +117,6 @@ def test_a_corridor_narrower_than_its_line_is_wrong_is_told() -> None:
     many = [[-99.1 + 0.048 * n, 19.4] for n in range(11)]
     assert found(feature({"type": "LineString", "coordinates": many}, buffer_m=500)) == []
     assert LEG_ERROR * 50_000 == 1_000
-
-
-def test_a_place_within_a_no_stop_zone_is_told_and_who_wins() -> None:
-    """Whichever comes first in the file; a place beside it, or a zone with a hole there, is nothing to tell."""
-    zone = feature(polygon(SQUARE), id="zone", kind="no_stop")
-    yard = circle(-99.05, 19.05, id="yard", kind="authorised_stop")
-    for features in ((zone, yard), (yard, zone)):
-        finding = only(*features)
-        assert (finding.code, finding.fence_id) == (Code.PLACE_IN_NO_STOP, "yard")
-        assert "no-stop zone 'zone', which wins" in finding.text
-    hole = [[-99.06, 19.04], [-99.04, 19.04], [-99.04, 19.06], [-99.06, 19.06], [-99.06, 19.04]]
-    assert found(feature(polygon(SQUARE, hole), id="zone", kind="no_stop"), yard) == []
-    assert found(zone, circle(-99.2, 19.05, id="yard", kind="depot")) == []
 
 
 def test_what_is_over_is_told() -> None:
