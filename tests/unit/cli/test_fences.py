@@ -262,6 +262,24 @@ def test_lint_repairs_what_nobody_needs_to_look_at(run: Run, tmp_path: Path) -> 
     assert after == before
 
 
+def test_lint_repairs_one_fence_whatever_another_is(run: Run, tmp_path: Path) -> None:
+    """A swapped circle that put right turns out to be too small is put right; a second time leaves the file alone."""
+    path = tmp_path / "drawn.geojson"
+    point = {"type": "Point", "coordinates": [19.4321987, -99.1234567]}
+    feature = {"type": "Feature", "geometry": point, "properties": {"id": "patio", "radius_m": 10}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
+    ran = run("fences", "lint", path, "--fix")
+    assert f"{path}: 1 fence repaired" in ran.err
+    told = ran.out.splitlines()[0].split("\t")
+    assert told[:3] == ["warning", "below-gps-error", "1 (patio)"]
+    assert [float(each) for each in told[3].split(", ")] == pytest.approx([-99.1234567, 19.4321987], abs=3e-6)
+    after = path.read_bytes()
+    assert json.loads(after)["features"][0]["geometry"]["coordinates"] == [-99.1234567, 19.4321987]
+    again = run("fences", "lint", path, "--fix")
+    assert (again.out, "repaired" in again.err) == (ran.out, False)
+    assert path.read_bytes() == after
+
+
 def test_lint_has_nothing_to_say_of_sound_fences(run: Run, fence_file: Path) -> None:
     """Exit code 0, and no result; --fix writes nothing."""
     moved = json.loads(fence_file.read_bytes())

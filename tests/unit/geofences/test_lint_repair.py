@@ -45,11 +45,11 @@ def spike(lat: float, length_m: float = 500.0) -> list[tuple[float, float]]:
     [
         ([circle(19.4, -99.1, radius_m=10)], [(1, Code.BELOW_GPS_ERROR)]),
         (
-            [circle(19.4, -99.1, id="a"), circle(19.4, -99.1, id="b"), circle(19.4, -99.1, id="c", kind="no_stop")],
+            [circle(19.4, -99.1, id="a"), circle(id="b")],
             [(1, Code.NEAR_IDENTICAL)],
         ),
         (
-            [circle(19.4, -99.1, id="a", kind="depot"), circle(19.4, -99.1, id="b", kind="no_stop")],
+            [circle(19.4, -99.1, id="a", kind="depot"), circle(id="b", kind="no_stop")],
             [(1, Code.PLACE_IN_NO_STOP)],
         ),
         ([circle(19.4, -99.1, id="a"), circle(id="b", kind="tol")], [(2, Code.PROPERTY)]),
