@@ -246,9 +246,10 @@ def show(
 ) -> None:
     """Draw the fences, what lint finds in them, and tracks, on a map in one HTML file.
 
-    The page loads nothing from anywhere: it can be opened without a network, and sent by mail. Features that are no fences
+    The page loads nothing from anywhere: it can be opened without a network, and sent by mail. Features that cannot be drawn
     are listed among the findings.
     """
+    from geofences.faults import fault
     from geofences.formats.geojson import open_geojson
     from geofences.lint import lint as look
     from geofences.map import page
@@ -256,8 +257,12 @@ def show(
     _, read = open_geojson(file)
     findings = look(read, region_of(region), int(time.time() * 1000))
     driven = _tracks(tracks or [], vehicle, track_options(columns, dialect)) if tracks else []
-    drawn = [one.fence for one in read if one.fence is not None]
-    write_out(page(file.name, drawn, findings, driven), out)
+    fences = [
+        one.drawn if one.drawn is not None and fault(one.drawn.shape, one.drawn.approach_m) is None else None
+        for one in read
+    ]
+    drawn = [fence for fence in fences if fence is not None]
+    write_out(page(file.name, fences, findings, driven), out)
     note(f"{out}: {len(drawn)} of {len(read)} features, {len(findings)} findings, {len(driven)} tracks")
 
 

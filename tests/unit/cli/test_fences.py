@@ -347,10 +347,17 @@ def test_show_draws_fences_findings_and_tracks(run: Run, fence_file: Path, ping_
 
 
 def test_show_draws_what_it_can(run: Run, tmp_path: Path) -> None:
-    """A feature that is no fence is listed among the findings."""
-    page = tmp_path / "map.html"
-    ran = run("fences", "show", lint_file(tmp_path), "--out", page)
+    """A feature that has no shape on the globe is listed among the findings; a second of one id is drawn as well."""
+    page, path = tmp_path / "map.html", lint_file(tmp_path)
+    ran = run("fences", "show", path, "--out", page)
     assert (ran.code, "2 of 3 features, 2 findings, 0 tracks" in ran.err) == (0, True)
+    drawn = json.loads(path.read_bytes())
+    drawn["features"][2]["properties"]["id"] = "zone"
+    path.write_text(json.dumps(drawn), encoding="utf-8")
+    assert "2 of 3 features" in run("fences", "show", path, "--out", page).err
+    text = page.read_text(encoding="utf-8")
+    assert '"feature":2,"id":"zone"' in text
+    assert '"feature":3,"id":"zone"' in text
 
 
 @pytest.mark.parametrize(
