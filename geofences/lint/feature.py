@@ -15,18 +15,17 @@ from geofences.lint.refused import refused, swapped
 from geofences.lint.thin import slivers, spikes
 from geofences.lint.vertices import vertices
 from geofences.model import Circle, Corridor, Fence, Polygonal, Position, Shape
-from geofences.shapes import geometry
 
 if TYPE_CHECKING:
     from geofences.formats.features import Read
     from geofences.shapes import Area
 
 
-def looked(number: int, read: Read, region: Region, now: int | None) -> list[Finding]:
-    """What a feature is refused for, or what its fence will not do; repairs are safe that are so together."""
+def looked(number: int, read: Read, area: Area | None, region: Region, now: int | None) -> list[Finding]:
+    """What a feature is refused for, or what its fence, laid out as `area`, will not do; repairs are safe that are so together."""
     found = list(refused(number, read, region))
-    if read.fence is not None:
-        found += _of_fence(number, read.fence, geometry(read.fence.shape), region, now)
+    if read.fence is not None and area is not None:
+        found += _of_fence(number, read.fence, area, region, now)
     losses = {finding.code: finding.loss for finding in found if finding.is_safe}
     if sum(losses.values()) < LITTLE:
         return found

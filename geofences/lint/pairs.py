@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from geofences.lint.finding import Finding
 from geofences.lint.measures import inside, plane
 from geofences.model import Detect, Fence, FenceKind
 from geofences.schedule import Schedule
-from geofences.shapes import Area, geometry
+from geofences.shapes import Area
 
 _VISITS = frozenset({Detect.ENTER, Detect.EXIT, Detect.DWELL, Detect.CROSS})
 # What comes every week shows within two, what comes on holidays within a year.
@@ -23,15 +23,16 @@ _DAY_MS = 24 * 3_600_000
 _WEEKS_MS, _YEAR_MS = 14 * _DAY_MS, 366 * _DAY_MS
 
 
-class _One(NamedTuple):
+class Sound(NamedTuple):
+    """A fence that can be used: the number of its feature, and its shape laid out."""
+
     number: int
     fence: Fence
     area: Area
 
 
-def paired(fences: Mapping[int, Fence], now: int | None) -> Iterator[Finding]:
-    """Fences that are there twice, and places in no-stop zones. The fences are by the numbers of their features."""
-    ones = [_One(number, fence, geometry(fence.shape)) for number, fence in fences.items()]
+def paired(ones: Sequence[Sound], now: int | None) -> Iterator[Finding]:
+    """Fences that are there twice, and places in no-stop zones."""
     tree = shapely.STRtree([one.area for one in ones])
     areas = np.array([one.area for one in ones], dtype=object)
     alike: dict[int, list[tuple[float, int]]] = defaultdict(list)
@@ -49,7 +50,7 @@ def paired(fences: Mapping[int, Fence], now: int | None) -> Iterator[Finding]:
         yield _near_identical(ones[first], [(shared, ones[second]) for shared, second in others])
 
 
-def _near_identical(one: _One, others: list[tuple[float, _One]]) -> Finding:
+def _near_identical(one: Sound, others: list[tuple[float, Sound]]) -> Finding:
     shared, nearest = max(others, key=lambda other: other[0])
     more = f", and {SAME:.0%} or more with {len(others) - 1} more" if len(others) > 1 else ""
     text = f"shares {shared:.1%} of its area with {nearest.fence.id!r}{more}, also {one.fence.kind}"
@@ -66,7 +67,7 @@ def _shared(one: Area, other: Area) -> float:
     return both / float(one.area + other.area - both)
 
 
-def _in_no_stop(place: _One, zone: _One) -> Iterator[Finding]:
+def _in_no_stop(place: Sound, zone: Sound) -> Iterator[Finding]:
     """Where they have more in common than the edge between them, which two people never draw alike."""
     both = shapely.intersection(place.area, zone.area)
     if both.is_empty or plane(both).buffer(-LITTLE_M / 2.0).is_empty:

@@ -9,6 +9,7 @@ from geofences.formats.features import Read
 from geofences.lint.codes import LITTLE, Severity
 from geofences.lint.feature import looked
 from geofences.lint.finding import MEXICO, Finding, Region
+from geofences.shapes import geometry
 
 if TYPE_CHECKING:
     from geofences.model import Fence
@@ -26,7 +27,7 @@ def fixed(read: Sequence[Read], region: Region = MEXICO, now: int | None = None)
     for number, one in enumerate(read, start=1):
 
         def look(read: Read, number: int = number) -> list[Finding]:
-            return looked(number, read, region, now)
+            return looked(number, read, None if read.fence is None else geometry(read.fence.shape), region, now)
 
         fence, loss = _repaired(one, look)
         if loss >= LITTLE:
