@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from telematics.cli.options import Columns, Dialect, Fences, Json
+from telematics.cli.outfile import Out, write_out
 from telematics.cli.output import EXIT_PROBLEMS, as_json, note, table
 from telematics.cli.replay import track_options
 from telematics.errors import UserError
@@ -55,7 +56,6 @@ RegionBox = Annotated[
     str | None,
     typer.Option("--region", metavar="W,S,E,N", help="Where the fleet drives, degrees; without it Mexico."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="File to write, instead of standard output.")]
 
 
 @app.command()
@@ -361,21 +361,6 @@ def export(
     if isinstance(written, bytes) and out is None and sys.stdout.isatty():
         raise UserError("--out: say where to; bytes are nothing for a terminal")
     write_out(written, out)
-
-
-def write_out(content: str | bytes, out: Path | None) -> None:
-    """To a file that is there whole or not at all, or to standard output. Raises UserError."""
-    data = content.encode() if isinstance(content, str) else content
-    if out is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-        return
-    beside = out.with_name(f".{out.name}.new")
-    try:
-        beside.write_bytes(data)
-        beside.replace(out)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
 
 
 def _defaults(given: list[str]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telematics.cli.fences import FINDING, Out, RegionBox, region_of, row_of, write_out
+from telematics.cli.fences import FINDING, RegionBox, region_of, row_of
 from telematics.cli.options import Bootstrap, Json, Prefix, instant, settings_from
+from telematics.cli.outfile import Out, write_out
 from telematics.cli.output import EXIT_PROBLEMS, as_json, line, note, table
 from telematics.errors import UserError
 

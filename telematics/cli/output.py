@@ -5,12 +5,15 @@ Results go to standard output, everything else to standard error, so that a pipe
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
+
+from telematics.errors import UserError
 
 EXIT_OK = 0
 EXIT_PROBLEMS = 1
@@ -82,7 +85,28 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value).replace("\t", " ").replace("\n", " ")
 
 
+def raw(data: bytes) -> None:
+    """Print bytes as they are."""
+    with _told():
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+
+
 def _write(data: bytes) -> None:
     # Through the text layer, so that tests and pagers that replace sys.stdout see it too.
-    sys.stdout.write(data.decode())
-    sys.stdout.flush()
+    with _told():
+        sys.stdout.write(data.decode())
+        sys.stdout.flush()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Make a full disk and its like a message; a reader that has seen enough is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python flushes once more when it ends, and would complain of what it still holds.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UserError(f"standard output: cannot be written: {error.strerror}") from None
