@@ -223,7 +223,7 @@ class _Feature:
                 self.fails(name, f"only a {only} has one, this is a {kind}; remove it or change the kind")
         if "dwell" in values.get("detect", ()) and "dwell_s" not in values:
             self.fails("dwell_s", "detect asks for dwell; say after how many seconds inside")
-        if values.get("valid_from", 0) >= values.get("valid_to", float("inf")):
+        if values.get("valid_from", float("-inf")) >= values.get("valid_to", float("inf")):
             self.fails("valid_to", "must be later than valid_from")
 
     def _shape(self, geometry: Any, values: dict[str, Any]) -> Shape | None:

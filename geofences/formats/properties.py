@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from geofences.errors import FenceError, Problem
-from geofences.faults import MAX_RADIUS_M
+from geofences.faults import MAX_RADIUS_M, MIN_RADIUS_M
 from geofences.model import Detect, FenceKind
 from geofences.schedule import DAY_MINUTES, Day, Holiday, Schedule, Window, hour, time_zone
 
@@ -93,6 +93,16 @@ def number(low: float, high: float, unit: str = "", *, above: bool = False) -> C
     return read
 
 
+def approach(value: Any) -> float:
+    """Metres, 0 or those a buffer may have at least."""
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    try:
+        return number(MIN_RADIUS_M, 50_000, "m")(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, nor 0 for none") from None
+
+
 def whole(low: int, high: int) -> Callable[[Any], int]:
     """A reader of whole numbers from `low` to `high`."""
 
@@ -156,8 +166,10 @@ def instant(value: Any) -> int:
     """Milliseconds of an RFC 3339 text with its zone."""
     if isinstance(value, str) and _RFC3339.fullmatch(value):
         try:
-            return (datetime.fromisoformat(value) - _EPOCH) // _MS
-        except (ValueError, OverflowError):
+            return (datetime.fromisoformat(value).astimezone(UTC) - _EPOCH) // _MS
+        except OverflowError:
+            raise ValueError(f"{shown(value)} lies outside the years 1 to 9999 of UTC; leave it out for ever") from None
+        except ValueError:
             pass
     raise ValueError(f"{shown(value)} is not an instant such as 2026-01-28T15:22:00Z")
 
@@ -283,7 +295,7 @@ PROPERTIES = MappingProxyType(
         "min_outside_s": _amount(0, _DAY_S, "s"),
         "dwell_s": _amount(0, 30 * _DAY_S, "s", above=True),
         "exit_margin_m": _amount(0, 10_000, "m"),
-        "approach_m": _amount(0, 50_000, "m"),
+        "approach_m": Property(approach, parse=_parsed_number),
         "usual_crossing_s": _amount(0, _DAY_S, "s", above=True),
         "speed_limit_kmh": _amount(0, 200, "km/h", above=True),
         "tags": _words(text(64), '["north", "night"]'),
@@ -295,7 +307,7 @@ PROPERTIES = MappingProxyType(
     }
 )
 # The two that are part of the shape; which of them a geometry takes is for the format to say.
-RADII = MappingProxyType({name: _amount(0, MAX_RADIUS_M, "m", above=True) for name in ("radius_m", "buffer_m")})
+RADII = MappingProxyType({name: _amount(MIN_RADIUS_M, MAX_RADIUS_M, "m") for name in ("radius_m", "buffer_m")})
 # Properties that one kind alone gives a meaning to: elsewhere they would be silently idle.
 ONLY_FOR = MappingProxyType({"risk": FenceKind.HIGH_RISK_CORRIDOR, "usual_crossing_s": FenceKind.KNOWN_DEAD_ZONE})
 

@@ -117,6 +117,13 @@ def test_every_property_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize("instant", ["0001-01-01T06:00:00+06:00", "9999-12-31T17:59:59.999-06:00"])
+def test_the_first_and_the_last_instant_are_written_as_read(instant: str) -> None:
+    """What a file may say of time can be said again."""
+    fences = load(feature(valid_to=instant))
+    assert load_geojson(dump_geojson(fences).encode()) == fences
+
+
 def test_a_dead_zone_knows_its_usual_crossing() -> None:
     """The time silence is excused for is read."""
     assert load(feature(kind="known_dead_zone", usual_crossing_s=600))[0].usual_crossing_s == 600.0
@@ -183,7 +190,15 @@ PROPERTY_MISTAKES = [
     ({"id": ""}, "id: '' is not an id; give a text of 1 to 64 characters"),
     ({"id": "\ud800"}, "id: '\\ud800' is not an id"),
     ({"id": None}, "id: every fence needs one"),
-    ({"radius_m": 0}, "radius_m: 0 is not a number above 0 and up to 200000 m"),
+    (
+        {"valid_to": "9999-12-31T23:59:59-06:00"},
+        "valid_to: '9999-12-31T23:59:59-06:00' lies outside the years 1 to 9999 of UTC; leave it out for ever",
+    ),
+    ({"valid_from": "0001-01-01T00:00:00+06:00"}, "valid_from: '0001-01-01T00:00:00+06:00' lies outside the years"),
+    ({"approach_m": 1e-300}, "approach_m: 1e-300 is not a number from 1 to 50000 m, nor 0 for none"),
+    ({"approach_m": False}, "approach_m: False is not a number from 1 to 50000 m"),
+    ({"radius_m": 0}, "radius_m: 0 is not a number from 1 to 200000 m"),
+    ({"radius_m": 0.999}, "radius_m: 0.999 is not a number from 1 to 200000 m"),
     ({"radius_m": None}, "radius_m: a Point needs one, in metres"),
     ({"buffer_m": 10}, "buffer_m: a 'Point' takes none; buffer_m belongs to a LineString or MultiLineString"),
 ]

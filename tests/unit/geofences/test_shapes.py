@@ -132,14 +132,14 @@ def test_an_approach_is_a_band_of_its_width_around_the_shape(shape: Circle | Cor
 
 
 FAULTS = [
-    (Circle(0.0, 0.0, 0.0), "more than 0"),
-    (Circle(0.0, 0.0, float("nan")), "more than 0"),
-    (Circle(0.0, 0.0, 200_001.0), "at most 200,000 m"),
+    (Circle(0.0, 0.0, 0.0), "give 1 to 200,000 m"),
+    (Circle(0.0, 0.0, float("nan")), "give 1 to 200,000 m"),
+    (Circle(0.0, 0.0, 200_001.0), "give 1 to 200,000 m"),
     (Circle(19.4, -99.1, 100.0), "longitude first"),
     (Circle(-190.0, 99.0, 100.0), "out of range"),
     (Circle(float("nan"), 0.0, 5.0), "out of range"),
     (Circle(0.0, float("inf"), 5.0), "out of range"),
-    (Circle(-99.0, 19.0, float("inf")), "at most 200,000 m"),
+    (Circle(-99.0, 19.0, float("inf")), "give 1 to 200,000 m"),
     (Circle(179.99, 0.0, 5_000.0), "antimeridian; split"),
     (Circle(-179.99, 0.0, 5_000.0), "antimeridian; split"),
     (Circle(180.0, 0.0, 5.0), "antimeridian; split"),
@@ -153,6 +153,9 @@ FAULTS = [
     (Corridor((((170.0, 0.0), (190.0, 0.0)),), 10.0), "at longitude 180"),
     (Polygonal(((((0.0, 0.0), (1.0, 0.0), (1.0, float("-inf")), (0.0, 0.0)),),)), "out of range"),
     (Polygonal(((((170.0, 0.0), (190.0, 0.0), (190.0, 1.0), (170.0, 0.0)),),)), "at longitude 180"),
+    (Circle(0.0, 0.0, 0.999), "0.999 m is no radius or buffer; give 1 to 200,000 m"),
+    (Corridor((((0.0, 0.0), (1.0, 0.0)),), 1e-300), "1e-300 m is no radius or buffer"),
+    (Corridor((tuple((-170.0 * (i % 2), i) for i in range(6)),), 1.0), "94,.* km are too long for a corridor"),
     (Corridor((), 10.0), "needs a line"),
     (Corridor((((0.0, 0.0), (0.0, 0.0)),), 10.0), "two different positions"),
     (Corridor((((179.0, 0.0), (-179.0, 0.0)),), 10.0), "crosses the antimeridian; split"),
@@ -180,6 +183,28 @@ def test_a_self_intersection_is_refused_with_its_place() -> None:
     """Whoever drew a bow tie is told where its sides cross."""
     with pytest.raises(FenceError, match=r"near longitude, latitude 0\.5, 0\.5"):
         geometry(Polygonal(((((0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)),),)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "approach_m", "text"),
+    [
+        (Polygonal(((SQUARE,),)), 1e-300, "1e-300 m is no approach; give 0 for none, or at least 1 m"),
+        (Circle(0.0, 0.0, 5.0), float("nan"), "nan m is no approach"),
+        (
+            Polygonal(
+                tuple((((0.0, y), (170.0, y), (170.0, y + 1), (0.0, y + 1), (0.0, y)),) for y in (0.0, 2.0, 4.0))
+            ),
+            1.0,
+            "114,.* km are too long for a corridor or an approach; at most 80,000 km",
+        ),
+    ],
+)
+def test_an_approach_that_cannot_be_laid_out_is_refused(
+    shape: Circle | Polygonal, approach_m: float, text: str
+) -> None:
+    """Too narrow, or around too much, for the chords it would take; before they are made."""
+    with pytest.raises(FenceError, match=text):
+        geometry(shape, approach_m)
 
 
 def test_an_approach_may_not_reach_over_the_antimeridian_either() -> None:
