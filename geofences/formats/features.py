@@ -6,9 +6,8 @@ right.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +21,6 @@ _KNOWN = [*PROPERTIES, *RADII]
 RADIUS_OF = MappingProxyType({"Point": "radius_m", "LineString": "buffer_m", "MultiLineString": "buffer_m"})
 """Which of the two radii a geometry takes."""
 _GEOMETRIES = "Point, LineString, MultiLineString, Polygon or MultiPolygon"
-_ID_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +87,6 @@ def read_features(raws: Iterable[Raw], foreign: Foreign | None = None) -> list[R
             reader.fails("id", f"feature {numbers[reader.id]} has this id already; give each fence its own")
         found.append(Read(tuple(reader.problems), drawn))
     return found
-
-
-def named(raws: Iterable[Raw]) -> Iterator[Raw]:
-    """The features, with an id made of the name where they have none: `Casa Matriz` becomes `casa-matriz`, then `casa-matriz-2`."""
-    found = list(raws)
-    taken = {str(raw.properties["id"]) for raw in found if raw.properties.get("id") is not None}
-    for number, raw in enumerate(found, start=1):
-        if raw.properties.get("id") is not None or (raw.wrong is not None and not raw.properties):
-            yield raw
-            continue
-        name = str(raw.properties.get("name") or "")
-        stem = re.sub(r"[^\w.-]+", "-", name.casefold())[:_ID_LENGTH].strip("-") or f"fence-{number}"
-        given = next(made for made in _numbered(stem) if made not in taken)
-        taken.add(given)
-        yield Raw(raw.geometry, {**raw.properties, "id": given}, raw.line, raw.wrong)
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1
 
 
 def drawn_as(shape: Shape) -> tuple[dict[str, Any], dict[str, float]]:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from geofences.errors import FenceError
 from geofences.formats.features import Foreign, Raw, Read, drawn_as, properties_of, read_features, read_fences
 from geofences.formats.files import decoded, read_bytes
+from geofences.formats.naming import named
 from geofences.formats.properties import shown
 from geofences.model import Fence
 
@@ -28,10 +29,12 @@ _WGS84 = ("CRS84", "EPSG::4326", "EPSG:4326")
 def load_geojson(source: str | Path | bytes, foreign: Foreign | None = None) -> tuple[Fence, ...]:
     """The fences of a file, or of its bytes, in their order.
 
-    Raises FenceError, and nothing else, with every mistake found: file, feature, field and what would be right.
+    In a foreign file a fence without an id is given one made of its name. Raises FenceError, and nothing else, with every
+    mistake found: file, feature, field and what would be right.
     """
     name, document = _document(source)
-    return read_fences(map(_raw, document["features"]), name, foreign)
+    raws = map(_raw, document["features"])
+    return read_fences(raws if foreign is None else named(raws), name, foreign)
 
 
 def open_geojson(source: str | Path | bytes) -> tuple[dict[str, Any], list[Read]]:
@@ -49,7 +52,8 @@ def patched(document: dict[str, Any], fences: Mapping[int, Fence]) -> str:
         if kind.startswith("Multi") and len(parts) == 1:
             geometry = {"type": kind.removeprefix("Multi"), "coordinates": parts[0]}
         feature["geometry"] = geometry
-        feature["properties"] |= radius
+        if radius:
+            feature["properties"] |= radius
     text = json.dumps(document, ensure_ascii=False, indent=1)
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
@@ -98,10 +102,18 @@ def _document(source: str | Path | bytes) -> tuple[str, dict[str, Any]]:
         raise FenceError(f'expected an object with "type": "FeatureCollection", found {shown(kind)}', name)
     if not isinstance(features := document.get("features"), list):
         raise FenceError(f"features: expected a list, found {shown(features)}", name)
-    crs = document.get("crs")
-    if crs is not None and not json.dumps(crs).rstrip('"}').endswith(_WGS84):
+    if not _is_wgs84(document.get("crs")):
         raise FenceError("crs: GeoJSON is in WGS 84 longitude and latitude; reproject the file (RFC 7946)", name)
     return name, document
+
+
+def _is_wgs84(crs: Any) -> bool:
+    """Of the member of a GeoJSON older than its RFC."""
+    if crs is None:
+        return True
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    return isinstance(name, str) and name.endswith(_WGS84)
 
 
 def _written(fence: Fence) -> dict[str, Any]:

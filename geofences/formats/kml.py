@@ -11,22 +11,65 @@ larger, unpacked, than any fence file.
 from __future__ import annotations
 
 import io
+import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from geofences.errors import FenceError
-from geofences.formats.features import Foreign, Raw, drawn_as, named, properties_of, read_fences
+from geofences.formats.features import Foreign, Raw, drawn_as, properties_of, read_fences
 from geofences.formats.files import MOST_BYTES, read_bytes
-from geofences.formats.properties import as_text, parsed, shown
+from geofences.formats.naming import named, tidy
+from geofences.formats.properties import LONGEST_TAG, as_text, parsed, shown
 from geofences.model import Fence
 
 _DEEPEST = 100
-_FOLDERS = frozenset({"Document", "Folder"})
+MOST_ELEMENTS = 2_000_000
+"""In memory each takes 50 times what it takes in a file; 10,000 fences with all their properties have 500,000."""
+_ROOTS = frozenset({"kml", "Document", "Folder", "Placemark"})
+_SHAPES = frozenset({"MultiGeometry", "Point", "LineString", "LinearRing", "Polygon", "Model", "Track", "MultiTrack"})
+_PLACED = frozenset({"coordinates"})
+_RINGS = frozenset({"LinearRing"})
+# What is kept of the elements within an element; of others there may be millions.
+_READ = MappingProxyType(
+    {
+        "Folder": frozenset({"name"}),
+        "Placemark": _SHAPES | {"name", "ExtendedData"},
+        "ExtendedData": frozenset({"Data", "SchemaData"}),
+        "Data": frozenset({"value"}),
+        "SchemaData": frozenset({"SimpleData"}),
+        "MultiGeometry": _SHAPES,
+        "Point": _PLACED,
+        "LineString": _PLACED,
+        "LinearRing": _PLACED,
+        "Polygon": frozenset({"outerBoundaryIs", "innerBoundaryIs"}),
+        "outerBoundaryIs": _RINGS,
+        "innerBoundaryIs": _RINGS,
+    }
+)
+_NAMED = frozenset({"Data", "SimpleData"})
+_TEXTS = frozenset({"name", "value", "SimpleData", "coordinates"})
+# A folder in a folder needs a level each, of which there are not so many.
+_MOST_FOLDERS = 20
+# What zipfile raises on an archive that somebody has been at.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 _ZIPPED = b"PK\x03\x04"
 _DOC = "doc.kml"
 _DATED = (1980, 1, 1, 0, 0, 0)  # so that the same fences make the same bytes
@@ -42,7 +85,12 @@ def load_kml(source: str | Path | bytes, foreign: Foreign | None = None) -> tupl
     data = read_bytes(source, name)
     if data.startswith(_ZIPPED):
         data, name = _unpacked(data, name)
-    return read_fences(named(_Placemarks(name).of(data)), name, foreign or Foreign())
+    foreign = foreign or Foreign()
+    placemarks = _Placemarks(name)
+    raws = placemarks.of(data)
+    if placemarks.links:
+        foreign.ignored["NetworkLink"] += placemarks.links
+    return read_fences(named(raws), name, foreign)
 
 
 def dump_kml(fences: Iterable[Fence]) -> str:
@@ -65,31 +113,45 @@ def dump_kmz(fences: Iterable[Fence]) -> bytes:
 
 
 def _unpacked(data: bytes, name: str) -> tuple[bytes, str]:
+    """The KML in an archive, and its name. Raises FenceError."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            files = sorted(
-                (file for file in archive.namelist() if file.lower().endswith(".kml")), key=lambda file: file != _DOC
-            )
-            if not files:
-                raise FenceError("no .kml is packed in it; a KMZ is a zip with a doc.kml", name)
-            inner = f"{name}, {files[0]}"
-            with archive.open(files[0]) as file:
-                unpacked = file.read(MOST_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as error:
+            file = _chosen(archive.infolist(), name)
+            with archive.open(file) as packed:
+                unpacked = packed.read(MOST_BYTES + 1)
+    except FenceError:
+        raise
+    except _BROKEN as error:
         raise FenceError(f"cannot be unpacked: {shown(str(error))}; save it as KML or KMZ again", name) from error
+    inner = f"{name}, {file.filename}"
     if len(unpacked) > MOST_BYTES:
         raise FenceError(f"unpacks to more than {MOST_BYTES:,} bytes, which no fence file has", inner)
     return unpacked, inner
 
 
+def _chosen(files: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
+    """The document of a KMZ. Raises FenceError where there is none, or which it is cannot be told."""
+    found = [file for file in files if file.filename.lower().endswith(".kml")]
+    found = [file for file in found if file.filename.lower() == _DOC] or found
+    if not found:
+        raise FenceError("no .kml is packed in it; a KMZ is a zip with a doc.kml", name)
+    if len(found) > 1:
+        names = ", ".join(shown(file.filename) for file in found[:5])
+        raise FenceError(f"{len(found)} .kml are packed in it and none is doc.kml: {names}; unpack and read one", name)
+    if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise FenceError("is packed by another method than deflate, which no KMZ is; pack it again", name)
+    return found[0]
+
+
 class _Node:
-    """An element within a Placemark."""
+    """An element that is read."""
 
-    __slots__ = ("attributes", "children", "line", "parts", "tag")
+    __slots__ = ("children", "line", "name", "parts", "tag")
 
-    def __init__(self, tag: str, attributes: dict[str, str], line: int) -> None:
-        self.tag = tag
-        self.attributes = attributes
+    def __init__(self, tag: str, name: str, line: int) -> None:
+        self.tag = sys.intern(tag)
+        self.name = name
+        """Its attribute; of a folder what it is called."""
         self.line = line
         self.parts: list[str] = []
         self.children: list[_Node] = []
@@ -112,8 +174,12 @@ class _Placemarks:
     """Reads a document; of what is not a Placemark only the names of folders are kept."""
 
     def __init__(self, name: str) -> None:
+        self.links = 0
+        """To what lies elsewhere."""
         self._name = name
-        self._path: list[_Node] = []
+        self._path: list[_Node | None] = []
+        self._placemark: _Node | None = None
+        self._elements = 0
         self._raws: list[Raw] = []
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.buffer_text = True
@@ -123,49 +189,71 @@ class _Placemarks:
         self._parser.StartDoctypeDeclHandler = self._doctype
 
     def of(self, data: bytes) -> list[Raw]:
-        """The features. Raises FenceError."""
+        """The features, at least one. Raises FenceError."""
         try:
             self._parser.Parse(data, True)  # noqa: FBT003
+        except FenceError:
+            raise
         except expat.ExpatError as error:
             raise FenceError(
                 f"line {error.lineno}, column {error.offset + 1}: not XML: {expat.ErrorString(error.code)}", self._name
             ) from error
         except (ValueError, LookupError) as error:  # an encoding that nobody knows
             raise FenceError(f"not XML: {shown(str(error))}", self._name) from error
+        if not self._raws:
+            told = "; a NetworkLink only says where one is: download that layer as KML" if self.links else ""
+            raise FenceError(f"no Placemark in it, and each is a fence{told}", self._name)
         return self._raws
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS:
+            self._fails(f"more than {MOST_ELEMENTS:,} elements, which no fence file has")
         if len(self._path) == _DEEPEST:
             self._fails(f"nested deeper than {_DEEPEST} levels, which no KML is")
-        node = _Node(tag.rpartition(" ")[2], attributes, self._parser.CurrentLineNumber)
-        if not self._path and node.tag not in {"kml", *_FOLDERS, "Placemark"}:
-            self._fails(f"expected <kml>, found <{node.tag[:60]}>")
-        if self._path and (self._is_placed() or (self._path[-1].tag in _FOLDERS and node.tag == "name")):
-            self._path[-1].children.append(node)
+        tag = tag.rpartition(" ")[2]
+        if not self._path and tag not in _ROOTS:
+            self._fails(f"expected <kml>, found <{tag[:60]}>")
+        parent = self._path[-1] if self._path else None
+        is_read = parent is not None and tag in _READ.get(parent.tag, ())
+        node = None
+        if is_read or (self._placemark is None and tag in {"Folder", "Placemark"}):
+            node = _Node(tag, attributes.get("name", "") if tag in _NAMED else "", self._parser.CurrentLineNumber)
+        if parent is not None and node is not None and is_read:
+            parent.children.append(node)
+        if tag == "Placemark" and self._placemark is None:
+            self._placemark = node
+        self.links += tag == "NetworkLink"
         self._path.append(node)
-
-    def _is_placed(self) -> bool:
-        return any(node.tag == "Placemark" for node in self._path)
 
     def _end(self, _: str) -> None:
         node = self._path.pop()
-        if node.tag == "Placemark" and not self._is_placed():
-            self._raws.append(_feature(node, [name for one in self._path if (name := _folder(one))]))
+        if node is None:
+            return
+        parent = self._path[-1] if self._path else None
+        if node.tag == "name" and parent is not None and parent.tag == "Folder" and not parent.name:
+            parent.name = " ".join(tidy(node.text).split())
+        if node is self._placemark:
+            self._placemark = None
+            self._raws.append(_feature(node, [self._folder(one) for one in self._path if one is not None and one.name]))
+
+    def _folder(self, node: _Node) -> str:
+        if len(node.name) > LONGEST_TAG:
+            self._fails(
+                f"it lies in the folder {shown(node.name[:100])} of line {node.line}, whose name has {len(node.name):,} "
+                f"characters; it becomes a tag, which has at most {LONGEST_TAG}: shorten it"
+            )
+        return node.name
 
     def _text(self, text: str) -> None:
-        if self._path:
-            self._path[-1].parts.append(text)
+        if self._path and (node := self._path[-1]) is not None and node.tag in _TEXTS:
+            node.parts.append(text)
 
     def _doctype(self, *_: object) -> None:
         self._fails("declares a document type; no KML needs one, and attacks on readers do: remove it")
 
     def _fails(self, text: str) -> NoReturn:
         raise FenceError(f"line {self._parser.CurrentLineNumber}: {text}", self._name)
-
-
-def _folder(node: _Node) -> str:
-    # A document's name is that of the file, no word to group its fences by.
-    return " ".join(node.text_of("name").split()) if node.tag == "Folder" else ""
 
 
 def _feature(placemark: _Node, folders: list[str]) -> Raw:
@@ -185,10 +273,10 @@ def _feature(placemark: _Node, folders: list[str]) -> Raw:
 def _extended(placemark: _Node) -> Iterator[tuple[str, str]]:
     for extended in placemark.all("ExtendedData"):
         for data in extended.all("Data"):
-            yield data.attributes.get("name", ""), data.text_of("value")
+            yield data.name, data.text_of("value")
         for schema in extended.all("SchemaData"):
             for data in schema.all("SimpleData"):
-                yield data.attributes.get("name", ""), data.text
+                yield data.name, data.text
 
 
 def _geometry(placemark: _Node) -> dict[str, Any]:
@@ -251,7 +339,7 @@ def _written(fence: Fence) -> str:
     properties = properties_of(fence) | radius
     name, tags = properties.pop("name"), properties.pop("tags")
     # Inner spaces and the order of the rest are as they were; a folder's name is a word of its own.
-    plain = [tag for tag in tags if " ".join(tag.split()) == tag]
+    plain = [tag for tag in tags if " ".join(tag.split()) == tag][:_MOST_FOLDERS]
     if plain != tags:
         properties["tags"] = [tag for tag in tags if tag not in plain]
     data = "".join(

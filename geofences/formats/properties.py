@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ from geofences.faults import MAX_RADIUS_M, MIN_RADIUS_M
 from geofences.model import Detect, FenceKind
 from geofences.schedule import DAY_MINUTES, Day, Holiday, Schedule, Window, hour, time_zone
 
+LONGEST_ID = 64
+LONGEST_TAG = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
@@ -119,8 +122,11 @@ def text(longest: int) -> Callable[[Any], str]:
 
     def read(value: Any) -> str:
         stripped = value.strip() if isinstance(value, str) else ""
-        if not 1 <= len(stripped) <= longest or not stripped.isprintable():
-            raise ValueError(f"{shown(value)} is not a printable text of 1 to {longest} characters")
+        if not 1 <= len(stripped) <= longest:
+            long = f"; it has {len(stripped):,}" if stripped else ""
+            raise ValueError(f"{shown(value)} is not a printable text of 1 to {longest} characters{long}")
+        if not stripped.isprintable():
+            raise ValueError(f"{shown(value)} is not a printable text: {_unprintable(value)}")
         return stripped
 
     return read
@@ -131,11 +137,21 @@ def identifier(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         # Many tools number their features; the number is a good name.
         value = str(value)
-    if not isinstance(value, str) or not 1 <= len(value) <= 64:
-        raise ValueError(f"{shown(value)} is not an id; give a text of 1 to 64 characters")
-    if not value.isprintable() or value != value.strip() or "@" in value:
-        raise ValueError(f"{shown(value)} is not an id; leave out '@', control characters and spaces at the ends")
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_ID:
+        raise ValueError(f"{shown(value)} is not an id; give a text of 1 to {LONGEST_ID} characters")
+    if value != value.strip() or "@" in value:
+        raise ValueError(f"{shown(value)} is not an id; leave out '@' and spaces at the ends")
+    if not value.isprintable():
+        raise ValueError(f"{shown(value)} is not an id: {_unprintable(value)}")
     return value
+
+
+def _unprintable(value: str) -> str:
+    """Which character of a text it is that nobody would see, and where."""
+    found = next(each for each in value.strip() if not each.isprintable())
+    place = value.index(found, len(value) - len(value.lstrip())) + 1
+    name = unicodedata.name(found, "")
+    return f"its character {place} is U+{ord(found):04X}{f' {name}' if name else ''}; remove it"
 
 
 def choice(options: type[StrEnum]) -> Callable[[Any], Any]:
@@ -298,8 +314,8 @@ PROPERTIES = MappingProxyType(
         "approach_m": Property(approach, parse=_parsed_number),
         "usual_crossing_s": _amount(0, _DAY_S, "s", above=True),
         "speed_limit_kmh": _amount(0, 200, "km/h", above=True),
-        "tags": _words(text(64), '["north", "night"]'),
-        "applies_to": _words(text(64), '["reefer"]'),
+        "tags": _words(text(LONGEST_TAG), '["north", "night"]'),
+        "applies_to": _words(text(LONGEST_TAG), '["reefer"]'),
         "schedule": Property(read_schedule, _write_schedule, _parsed_json),
         "valid_from": Property(instant, _write_instant),
         "valid_to": Property(instant, _write_instant),

@@ -2,8 +2,8 @@
 
 The shape is the member `area`, WKT with *latitude first*: `CIRCLE (lat lon, radius)`, `POLYGON ((lat lon, ...))` or
 `LINESTRING (lat lon, ...)`, whose half width in metres is the attribute `polylineDistance` (Traccar's own default, 25 m,
-where there is none). The attribute `speedLimit` is in knots. Properties that Traccar does not know are attributes, under
-our names.
+where there is none). The attribute `speedLimit` is in knots, and counts where it is not what ours beside it says.
+Properties that Traccar does not know are attributes, under our names.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from geofences.errors import FenceError, Problem
-from geofences.formats.features import Foreign, Raw, named, properties_of, read_fences
+from geofences.formats.features import Foreign, Raw, properties_of, read_fences
 from geofences.formats.geojson import parse_json
+from geofences.formats.naming import named
 from geofences.formats.properties import shown
 from geofences.model import Circle, Corridor, Fence, Polygonal, Position, Shape
 
@@ -24,6 +25,7 @@ POLYLINE_DISTANCE_M = 25.0
 KMH_PER_KNOT = 1.852
 _AREA = re.compile(r"\s*(CIRCLE|POLYGON|LINESTRING)\s*\(([^()]*|\s*\([^()]*\)\s*)\)\s*", re.IGNORECASE)
 _LIMIT_DECIMALS = 6
+_ROUNDED_KNOTS = 0.05
 
 
 def load_traccar(source: str | Path | bytes, foreign: Foreign | None = None) -> tuple[Fence, ...]:
@@ -35,6 +37,8 @@ def load_traccar(source: str | Path | bytes, foreign: Foreign | None = None) -> 
     document = parse_json(source, name)
     if not isinstance(document, list):
         raise FenceError(f"expected a list of geofences, as GET /api/geofences gives, found {shown(document)}", name)
+    if not document:
+        raise FenceError("the list is empty; it holds no geofence to read", name)
     return read_fences(named(map(_raw, document)), name, foreign or Foreign())
 
 
@@ -63,8 +67,7 @@ def _raw(given: Any) -> Raw:
     wide = properties.pop("polylineDistance", None)
     limit = properties.pop("speedLimit", None)
     if limit is not None:
-        is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
-        properties.setdefault("speed_limit_kmh", round(limit * KMH_PER_KNOT, _LIMIT_DECIMALS) if is_number else limit)
+        properties["speed_limit_kmh"] = _limit_kmh(limit, properties.get("speed_limit_kmh"))
     if given.get("name"):
         properties["name"] = given["name"]
     if "id" not in properties and given.get("id"):
@@ -80,6 +83,20 @@ def _raw(given: Any) -> Raw:
     if geometry["type"] == "LineString":
         properties["buffer_m"] = POLYLINE_DISTANCE_M if wide is None else wide
     return Raw(geometry, properties)
+
+
+def _limit_kmh(knots: Any, ours: Any) -> Any:
+    """Ours, to the last digit, as long as Traccar has the same; one that was changed in Traccar counts."""
+    if not _is_speed(knots):
+        return knots
+    if _is_speed(ours) and abs(ours / KMH_PER_KNOT - knots) <= _ROUNDED_KNOTS:
+        return ours
+    return round(knots * KMH_PER_KNOT, _LIMIT_DECIMALS)
+
+
+def _is_speed(value: Any) -> bool:
+    """Whether it is a number that can be converted; what is none is refused as it is."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
 
 
 def _geometry(area: str) -> tuple[dict[str, Any], float | None]:

@@ -56,6 +56,8 @@ def boxes(draw: st.DrawFn) -> Polygonal:
 shapes: st.SearchStrategy[Shape] = st.one_of(circles, corridors(), stars(), boxes())
 
 
+# As many as a fence can have.
+_MANY = frozenset(f"tag {number}" for number in range(100))
 _CLOSE = [0, 1, 30, 60, 90, 105, 120, 135, 150, 180, 210, 720, 1380, 1410, 1439]
 _starts = st.sampled_from(_CLOSE) | st.integers(0, DAY_MINUTES - 1)
 _ends = st.sampled_from([*_CLOSE, DAY_MINUTES]) | st.integers(0, DAY_MINUTES)
@@ -84,12 +86,12 @@ def fences(draw: st.DrawFn, fence_id: str = "f") -> Fence:
         severity=draw(st.integers(1, 5)),
         detect=detect,
         dwell_s=draw(st.floats(1, 1e5)) if Detect.DWELL in detect else None,
-        name=draw(st.sampled_from(["", "Patio 1", 'Casa <Ñ> & Cía; "2", n.º 5'])),
+        name=draw(st.sampled_from(["", "Patio 1", "Patio  1", 'Casa <Ñ> & Cía; "2", n.º 5'])),
         version=draw(st.integers(1, 2**53)),
         min_inside_s=draw(st.floats(0, 3600)),
         approach_m=draw(st.sampled_from([0.0, 0.0, 0.0, 2_000.0])),
         speed_limit_kmh=draw(st.none() | st.floats(1, 200)),
-        tags=draw(st.frozensets(st.sampled_from(["norte", "a, b", "[x]", "a  b", "<&>"]))),
+        tags=draw(st.frozensets(st.sampled_from(["norte", "a, b", "[x]", "a  b", "<&>"])) | st.just(_MANY)),
         applies_to=draw(st.frozensets(st.sampled_from(["reefer", "hazmat", "noche ñ"]))),
         schedule=draw(st.none() | schedules),
         valid_from=draw(st.none() | st.integers(0, 4 * 10**12)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import tracemalloc
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -95,7 +97,7 @@ def test_a_map_program_s_kml_is_read() -> None:
 
 
 def test_a_kmz_is_unpacked() -> None:
-    """The first .kml in it counts, doc.kml before all; the same fences make the same bytes."""
+    """The one .kml in it counts, of several doc.kml; the same fences make the same bytes."""
     fences = load_kml(DRAWN, Foreign(defaults={"buffer_m": 50}))
     packed = dump_kmz(fences)
     assert packed == dump_kmz(fences)
@@ -118,7 +120,9 @@ FOREIGN_FILE = (
 @pytest.mark.parametrize("data", [BOMB, FOREIGN_FILE, b'<!DOCTYPE kml SYSTEM "http://127.0.0.1:9/x.dtd"><kml/>'])
 def test_a_document_type_is_refused(data: bytes) -> None:
     """Before anything of it is expanded or fetched."""
-    assert "declares a document type" in _refused("kml", data)
+    assert _refused("kml", data).endswith(
+        "declares a document type; no KML needs one, and attacks on readers do: remove it"
+    )
 
 
 def test_a_zip_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,8 +152,8 @@ DEEP = b"<kml>" + b"<a>" * 200_000
     [
         (b"", "line 1, column 1: not XML: no element found"),
         (b"<kml><Placemark></kml>", "line 1, column 19: not XML: mismatched tag"),
-        (b"<html></html>", "line 1: expected <kml>, found <html>"),
-        (DEEP, "nested deeper than 100 levels"),
+        (b"<html></html>", "KML: line 1: expected <kml>, found <html>"),
+        (DEEP, "KML: line 1: nested deeper than 100 levels"),
         (b'<?xml version="1.0" encoding="x-none"?><kml/>', "not XML"),
         (_kml(""), "feature 1 (id 'a'), line 1: geometry: no Point, LineString or Polygon in this Placemark"),
         (_kml("<Point></Point>"), "geometry: line 1: a Point without coordinates"),
@@ -190,12 +194,102 @@ def test_a_broken_kmz_is_told(data: bytes, said: str) -> None:
     assert said in _refused("kmz", data)
 
 
-def test_an_archive_without_kml_is_told() -> None:
-    """A zip of something else."""
+def _packed(method: int, *names: str) -> bytes:
     packed = BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("readme.txt", "x")
-    assert "no .kml is packed in it" in _refused("kmz", packed.getvalue())
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, DRAWN)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("packed", "said"),
+    [
+        (_packed(zipfile.ZIP_STORED, "readme.txt"), "KML: no .kml is packed in it; a KMZ is a zip with a doc.kml"),
+        (
+            _packed(zipfile.ZIP_STORED, "a.kml", "files/b.kml"),
+            "KML: 2 .kml are packed in it and none is doc.kml: 'a.kml', 'files/b.kml'; unpack and read one",
+        ),
+        (_packed(zipfile.ZIP_LZMA, "doc.kml"), "KML: is packed by another method than deflate, which no KMZ is"),
+        (_packed(zipfile.ZIP_BZIP2, "doc.kml"), "KML: is packed by another method than deflate, which no KMZ is"),
+    ],
+)
+def test_an_archive_that_is_no_kmz_is_told(packed: bytes, said: str) -> None:
+    """What it holds, and what would be right; in whole, not as the cause of another mistake."""
+    assert _refused("kmz", packed).startswith(said)
+
+
+def test_an_archive_that_points_beyond_all_files_is_refused() -> None:
+    """A zip64 says where its member begins in 64 bits, and may lie."""
+    packed = _packed(zipfile.ZIP_DEFLATED, "doc.kml")
+    at = packed.index(b"PK\x01\x02")
+    lying = bytearray(packed)
+    extra = struct.pack("<HHQ", 1, 8, 2**64 - 1)
+    lying[at + 42 : at + 46] = b"\xff" * 4
+    lying[at + 30 : at + 32] = struct.pack("<H", len(extra))
+    lying[at + 53 : at + 53] = extra
+    end = lying.index(b"PK\x05\x06")
+    lying[end + 12 : end + 16] = struct.pack("<L", end - at)
+    assert "cannot be unpacked" in _refused("kmz", bytes(lying))
+
+
+LINK = "<NetworkLink><Link><href>http://127.0.0.1:9/a.kml</href></Link></NetworkLink>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "said"),
+    [
+        ("", "KML: no Placemark in it, and each is a fence"),
+        (LINK, "KML: no Placemark in it, and each is a fence; a NetworkLink only says where one is: download that"),
+    ],
+)
+def test_a_kml_of_nothing_is_refused(inner: str, said: str) -> None:
+    """Lest it replaces fences by none."""
+    assert _refused("kml", f"<kml><Document>{inner}</Document></kml>".encode()).startswith(said)
+
+
+def test_what_a_kml_links_to_is_told_as_passed_over() -> None:
+    """Beside the Placemarks it has itself."""
+    foreign = Foreign(defaults={"radius_m": 9})
+    placemark = "<Placemark><Point><coordinates>1,2</coordinates></Point></Placemark>"
+    assert len(load_kml(f"<kml><Document>{LINK}{placemark}</Document></kml>".encode(), foreign)) == 1
+    assert foreign.ignored == {"NetworkLink": 1}
+
+
+def test_the_elements_of_a_kml_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many fit into a small file that their number alone could fill a memory."""
+    monkeypatch.setattr(kml_format, "MOST_ELEMENTS", 20)
+    assert "line 1: more than 20 elements, which no fence file has" in _refused("kml", _kml("<a/>" * 20))
+
+
+def test_of_a_placemark_only_what_is_read_is_kept() -> None:
+    """A million elements and texts that say nothing of a fence take no memory."""
+    inner = (
+        "<Point><coordinates>1,2</coordinates></Point>" + f"<Style>{'<a>text</a>' * 50_000}</Style>{'<b/>' * 50_000}"
+    )
+    tracemalloc.start()
+    (fence,) = load_kml(_kml(inner), Foreign(defaults={"radius_m": 9}))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert fence.shape == Circle(1.0, 2.0, 9.0)
+    assert most < 5_000_000
+
+
+def test_a_folder_whose_name_is_no_tag_is_told_once() -> None:
+    """With its line, and only if there is a fence in it."""
+    placemark = "<Placemark><Point><coordinates>1,2</coordinates></Point></Placemark>"
+    text = f"<kml>\n<Folder><name>{'x' * 65}</name>%s</Folder>{placemark}</kml>"
+    assert load_kml((text % "").encode(), Foreign(defaults={"radius_m": 9}))
+    assert _refused("kml", (text % (placemark * 3)).encode()) == (
+        f"KML: line 2: it lies in the folder '{'x' * 56}... of line 2, whose name has 65 characters; it becomes a tag, which "
+        "has at most 64: shorten it"
+    )
+
+
+def test_many_tags_are_not_as_many_folders() -> None:
+    """A fence with all the tags it can have is read back."""
+    fence = Fence(id="a", shape=Circle(1.0, 2.0, 9.0), tags=frozenset(f"tag {number}" for number in range(100)))
+    assert load_kml(dump_kml([fence]).encode()) == (fence,)
 
 
 def test_the_csv_of_a_desktop_is_read() -> None:
@@ -219,6 +313,12 @@ def test_the_csv_of_a_desktop_is_read() -> None:
     ("text", "said"),
     [
         ("", "line 1: no column wkt; columns there are: nothing"),
+        ("id,wkt\n\n,\n", "CSV: line 1: no row below the header, and each is a fence"),
+        ("id,wkt,Kind,KIND\n", "CSV: line 1: 2 columns are named 'kind'; keep one, or rename them"),
+        ("id,color,color,wkt\n", "CSV: line 1: 2 columns are named 'color'"),
+        ("sep=;\nid;shape\n", "CSV: line 2: no column wkt; columns there are: 'id', 'shape'"),
+        ("sep=;\nid;wkt\na;b\n", "feature 1 (id 'a'), line 3: wkt: 'b' is no shape"),
+        ("id,radius_m,wkt\na,5,POINT (1e400 1)\n", "expected degrees as numbers"),
         ("id,shape\n", "no column wkt; columns there are: 'id', 'shape'"),
         ("id,wkt\na,\n", "feature 1 (id 'a'), line 2: wkt: '' is no shape such as POLYGON"),
         ("id,wkt\na,POINT EMPTY\n", "the shape is empty"),
@@ -238,6 +338,31 @@ def test_the_csv_of_a_desktop_is_read() -> None:
 def test_wrong_csv_is_told_with_its_line(text: str, said: str) -> None:
     """Line and column by name, and what would be right."""
     assert said in _refused("csv", text.encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"ID,Radius_M,WKT,,\na,250,POINT (-99.5 20.5),,\n,,,,\n,,,,\n",
+        b"sep=;\r\nid;radius_m;wkt\r\na;250;POINTZ (-99.5 20.5 9)\r\n;;\r\n",
+        b'"sep=|"\nid|radius_m|wkt\na|250|point zm(-99.5 20.5 9 9)\n',
+        "id\tradius_m\twkt\r\na\t250\tPOINT(-99.5 20.5)\r\n".encode("utf-16"),
+    ],
+)
+def test_the_csv_of_a_spreadsheet_is_read(data: bytes) -> None:
+    """Names in any case, rows and columns of nothing, Excel's own first line, its Unicode, WKT without spaces."""
+    assert load_csv(data) == (Fence(id="a", shape=Circle(-99.5, 20.5, 250.0)),)
+
+
+def test_utf_16_that_is_cut_is_refused() -> None:
+    """With its place."""
+    assert "CSV: byte 6 is not UTF-16" in _refused("csv", "id".encode("utf-16") + b"x")
+
+
+def test_a_polygon_without_spaces_is_read() -> None:
+    """As some programs write the heights of one."""
+    (fence,) = load_csv(b'id,wkt\na,"POLYGONZ((-99.1 19 1,-99 19 1,-99 19.1 1,-99.1 19 1))"\n')
+    assert fence.shape == Polygonal(((RING,),))
 
 
 # As its API gives them; the shapes are latitude first.
@@ -268,6 +393,25 @@ def test_what_traccar_gives_is_read() -> None:
     assert foreign.ignored == {"color": 1, "description of Traccar": 1, "calendarId of Traccar": 1}
 
 
+@pytest.mark.parametrize(
+    ("knots", "ours", "kmh"),
+    [
+        (30, 80, 55.56),
+        (43.2, 80, 80.0),
+        (80 / 1.852, 80, 80.0),
+        (43.19654427645788, 79.99999999999999, 79.99999999999999),
+        (30, "fast", 55.56),
+        (30, None, 55.56),
+        (None, 80, 80.0),
+    ],
+)
+def test_a_limit_that_was_changed_in_traccar_counts(knots: object, ours: object, kmh: float) -> None:
+    """Ours beside it, to the last digit, as long as both say the same."""
+    listed = {"id": 1, "area": "CIRCLE (1 2, 5)", "attributes": {"speed_limit_kmh": ours, "speedLimit": knots}}
+    (fence,) = load_traccar(json.dumps([listed]).encode())
+    assert fence.speed_limit_kmh == kmh
+
+
 def test_what_traccar_is_given_it_can_read() -> None:
     """Latitude first, the limit in knots, the width of a line where Traccar looks for it."""
     line = Fence(id="8", shape=Corridor((RING[:2],), 400.0), speed_limit_kmh=60.0)
@@ -289,6 +433,11 @@ def test_what_traccar_cannot_hold_is_named() -> None:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
+        ([], "Traccar: the list is empty; it holds no geofence to read"),
+        (
+            [{"id": 1, "area": "CIRCLE (1 2, 5)", "attributes": {"speedLimit": 10**400}}],
+            "speed_limit_kmh: 1000000000",
+        ),
         ({}, "expected a list of geofences, as GET /api/geofences gives"),
         ([3], "feature 1 (no id): area: expected an object with a text as area, found 3"),
         ([{"id": 1, "area": "SQUARE (1 2)"}], "is none of CIRCLE (lat lon, radius)"),

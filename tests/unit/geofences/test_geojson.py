@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from geofences.errors import SHOWN, FenceError
-from geofences.formats.geojson import dump_geojson, load_geojson
+from geofences.formats.geojson import dump_geojson, load_geojson, open_geojson, patched
 from geofences.model import Circle, Corridor, Detect, Fence, FenceKind, Polygonal
 from geofences.schedule import Day, Holiday, Schedule, Window
 
@@ -147,6 +147,35 @@ def test_the_id_of_the_feature_will_do() -> None:
     assert [fence.id for fence in load(unnamed, feature() | {"id": "other"})] == ["7", "f"]
 
 
+@pytest.mark.parametrize(
+    ("crs", "is_ours"),
+    [
+        ({"properties": {"name": "urn:ogc:def:crs:EPSG::4326"}, "type": "name"}, True),
+        ({"type": "name", "properties": {"name": "EPSG:3857", "was": "EPSG:4326"}}, False),
+        ({"type": "name", "properties": {"code": "EPSG:4326"}}, False),
+        ({"properties": "EPSG:4326"}, False),
+        ("EPSG:4326", False),
+    ],
+)
+def test_a_coordinate_system_is_known_by_its_name(crs: Any, *, is_ours: bool) -> None:
+    """Whatever the order of its members, and whatever else is in it."""
+    document = json.dumps({"type": "FeatureCollection", "crs": crs, "features": []}).encode()
+    if is_ours:
+        assert load_geojson(document) == ()
+    else:
+        with pytest.raises(FenceError, match="reproject the file"):
+            load_geojson(document)
+
+
+def test_a_feature_with_nothing_but_an_id_is_patched() -> None:
+    """Properties that are null or not there stay so where a shape needs none."""
+    polygon = {"type": "Feature", "id": 7, "geometry": {"type": "Polygon", "coordinates": [RING]}}
+    collection = {"type": "FeatureCollection", "features": [polygon, polygon | {"id": 8, "properties": None}]}
+    document, read = open_geojson(json.dumps(collection).encode())
+    fences = {number: one.fence for number, one in enumerate(read, 1) if one.fence is not None}
+    assert json.loads(patched(document, fences)) == collection
+
+
 def test_no_features_are_no_fences() -> None:
     """An empty collection is a valid set."""
     assert load() == ()
@@ -185,7 +214,10 @@ PROPERTY_MISTAKES = [
     ({"valid_from": "2026-13-28T00:00:00Z"}, "valid_from: '2026-13-28T00:00:00Z' is not an instant"),
     ({"valid_from": "2026-01-02T00:00:00Z", "valid_to": "2026-01-01T00:00:00Z"}, "valid_to: must be later"),
     ({"schedule": "mon 08:00-18:00"}, "schedule: 'mon 08:00-18:00' is not a schedule such as {\"zone\": "),
-    ({"name": "a\nb"}, "name: 'a\\nb' is not a printable text"),
+    ({"name": "a\nb"}, "name: 'a\\nb' is not a printable text: its character 2 is U+000A; remove it"),
+    ({"name": "\xa0 a\u200b"}, "is not a printable text: its character 4 is U+200B ZERO WIDTH SPACE; remove it"),
+    ({"name": "x" * 201}, "is not a printable text of 1 to 200 characters; it has 201"),
+    ({"id": "a\xa0b"}, "id: 'a\\xa0b' is not an id: its character 2 is U+00A0 NO-BREAK SPACE; remove it"),
     ({"id": "a@2"}, "id: 'a@2' is not an id; leave out '@'"),
     ({"id": ""}, "id: '' is not an id; give a text of 1 to 64 characters"),
     ({"id": "\ud800"}, "id: '\\ud800' is not an id"),
