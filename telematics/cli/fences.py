@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import sys
 import time
 from collections import Counter
@@ -86,9 +87,9 @@ def match(
     from geofences.index import FenceIndex
 
     index = FenceIndex(load_geojson(fences))
-    columns = read_points(points)
+    columns, lines = read_points(points)
     lon, lat = np.array(columns["lon"], dtype=float), np.array(columns["lat"], dtype=float)
-    accuracies = _accuracies(columns.get("accuracy_m"), accuracy_m, len(lon))
+    accuracies = _accuracies(columns.get("accuracy_m"), accuracy_m, points, lines)
     if accuracies is not None:
         _judged(index, lon, lat, accuracies, json=json)
         return
@@ -108,19 +109,19 @@ def match(
         table(("lon", "lat", "fences"), rows)
 
 
-def _accuracies(column: list[float] | None, given: float | None, count: int) -> Floats | None:
-    """The accuracy of each point; None where nothing tells any. Raises UserError."""
+def _accuracies(column: list[float] | None, given: float | None, points: Path, lines: list[int]) -> Floats | None:
+    """The accuracy of each point; None where nothing tells any. Raises UserError naming file and line."""
     import numpy as np
 
     if given is not None:
         _number(str(given), "accuracy_m", "--accuracy-m")
     elif column is None:
         return None
-    accuracies = np.full(count, math.nan) if column is None else np.array(column, dtype=float)
+    accuracies = np.full(len(lines), math.nan) if column is None else np.array(column, dtype=float)
     unknown = np.isnan(accuracies)
     if given is None and unknown.any():
-        first = int(unknown.argmax()) + 1
-        raise UserError(f"--points: point {first} has no accuracy_m; say with --accuracy-m what such points have")
+        line = lines[int(unknown.argmax())]
+        raise UserError(f"{points}, line {line}: no accuracy_m; say with --accuracy-m what such points have")
     accuracies[unknown] = given
     return accuracies
 
@@ -262,7 +263,9 @@ def show(
         for one in read
     ]
     drawn = [fence for fence in fences if fence is not None]
-    write_out(page(file.name, fences, findings, driven), out)
+    # The name of a file is bytes, and need not be UTF-8.
+    title = os.fsencode(file.name).decode(errors="replace")
+    write_out(page(title, fences, findings, driven), out)
     note(f"{out}: {len(drawn)} of {len(read)} features, {len(findings)} findings, {len(driven)} tracks")
 
 
@@ -392,14 +395,15 @@ def _passed_over(ignored: Counter[str]) -> list[str]:
     return [*told, f"and {more} more"] if more > 0 else told
 
 
-def read_points(path: Path) -> dict[str, list[float]]:
-    """Read columns lon and lat, degrees, of a CSV file, and accuracy_m, metres, where it has one.
+def read_points(path: Path) -> tuple[dict[str, list[float]], list[int]]:
+    """Read columns lon and lat, degrees, of a CSV file, and accuracy_m, metres, where it has one; and each point's line.
 
     An accuracy left empty is NaN. Raises UserError naming file, line and column.
     """
+    lines: list[int] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
+            rows = csv.DictReader(file, strict=True)
             present = rows.fieldnames or ()
             missing = [name for name in ("lon", "lat") if name not in present]
             if missing:
@@ -407,6 +411,7 @@ def read_points(path: Path) -> dict[str, list[float]]:
                 raise UserError(f"{path}, line 1: no column {' and '.join(missing)}; columns there are: {there}")
             columns: dict[str, list[float]] = {name: [] for name in _RANGES if name in present}
             for row in rows:
+                lines.append(rows.line_num)
                 for name, values in columns.items():
                     is_unknown = name == "accuracy_m" and not row[name]
                     where = f"{path}, line {rows.line_num}, column {name}"
@@ -415,7 +420,7 @@ def read_points(path: Path) -> dict[str, list[float]]:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: is not a CSV file in UTF-8: {error}") from None
-    return columns
+    return columns, lines
 
 
 def _number(text: str | None, column: str, where: str) -> float:

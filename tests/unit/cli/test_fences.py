@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_points_with_an_accuracy_are_judged_by_it(run: Run, fence_file: Path, tm
     [
         ("lon,lat,accuracy_m\n1,2,-3\n", [], "line 2, column accuracy_m: '-3' is no number of metres from 0 to 50000"),
         ("lon,lat,accuracy_m\n1,2,nan\n", [], "line 2, column accuracy_m: 'nan' is no number"),
-        ("lon,lat,accuracy_m\n1,2,3\n1,2,\n", [], "point 2 has no accuracy_m; say with --accuracy-m"),
+        ("lon,lat,accuracy_m\n1,2,3\n1,2,\n", [], "points.csv, line 3: no accuracy_m; say with --accuracy-m"),
         ("lon,lat\n1,2\n", ["--accuracy-m", "60000"], "--accuracy-m: '60000.0' is no number of metres from 0 to 50000"),
     ],
 )
@@ -84,6 +85,7 @@ def test_a_file_without_points_gives_an_empty_list(run: Run, fence_file: Path, t
         (b"lon,lat\n181,2\n", "line 2, column lon: '181' is no number of degrees from -180 to 180"),
         (b"lon,lat\nnan,2\n", "line 2, column lon: 'nan'"),
         (b"lon,lat\n1\n", "line 2, column lat: None"),
+        (b'lon,lat,note\n1,2,"x\n3,4,y\n', "is not a CSV file in UTF-8: unexpected end of data"),
         (b"lon,lat\n\xff,2\n", "is not a CSV file in UTF-8"),
     ],
 )
@@ -344,6 +346,28 @@ def test_show_draws_fences_findings_and_tracks(run: Run, fence_file: Path, ping_
     assert '"vehicle":"T-1"' in text
     assert '"vehicle":"T-2"' not in text
     assert "place-in-no-stop" in text
+
+
+def test_a_file_whose_name_is_no_text_is_shown(run: Run, fence_file: Path, tmp_path: Path) -> None:
+    """With a mark in place of what cannot be said."""
+    named, page = tmp_path / os.fsdecode(b"yards\xff.geojson"), tmp_path / "map.html"
+    try:
+        named.write_bytes(fence_file.read_bytes())
+    except OSError:  # macOS has no such names
+        return
+    assert run("fences", "show", named, "--out", page).code == 0
+    assert "yards\ufffd.geojson" in page.read_text(encoding="utf-8")
+
+
+def test_ids_are_made_of_names_in_geojson_too(run: Run, fence_file: Path) -> None:
+    """As in all other formats; a fence file of our own must have them."""
+    document = json.loads(fence_file.read_text(encoding="utf-8"))
+    for feature in document["features"]:
+        del feature["properties"]["id"]
+    fence_file.write_text(json.dumps(document), encoding="utf-8")
+    ran = run("fences", "import", fence_file)
+    assert [feature["properties"]["id"] for feature in ran.json["features"]] == ["plaza", "patio"]
+    assert "id: every fence needs one" in run("fences", "lint", fence_file).out
 
 
 def test_show_draws_what_it_can(run: Run, tmp_path: Path) -> None:
