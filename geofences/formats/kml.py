@@ -32,6 +32,8 @@ from geofences.model import Fence
 _DEEPEST = 100
 MOST_ELEMENTS = 2_000_000
 """In memory each takes 50 times what it takes in a file; 10,000 fences with all their properties have 500,000."""
+MOST_COMMAS = 8_000_000
+"""In coordinates, one or two to a position: as many as 10,000 fences with 400 corners and their heights have."""
 _ROOTS = frozenset({"kml", "Document", "Folder", "Placemark"})
 _SHAPES = frozenset({"MultiGeometry", "Point", "LineString", "LinearRing", "Polygon", "Model", "Track", "MultiTrack"})
 _PLACED = frozenset({"coordinates"})
@@ -180,6 +182,7 @@ class _Placemarks:
         self._path: list[_Node | None] = []
         self._placemark: _Node | None = None
         self._elements = 0
+        self._commas = 0
         self._raws: list[Raw] = []
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.buffer_text = True
@@ -246,8 +249,14 @@ class _Placemarks:
         return node.name
 
     def _text(self, text: str) -> None:
-        if self._path and (node := self._path[-1]) is not None and node.tag in _TEXTS:
-            node.parts.append(text)
+        node = self._path[-1] if self._path else None
+        if node is None or node.tag not in _TEXTS:
+            return
+        node.parts.append(text)
+        if node.tag == "coordinates":
+            self._commas += text.count(",")
+            if self._commas > MOST_COMMAS:
+                self._fails(f"more than {MOST_COMMAS:,} coordinates, which no fence file has; simplify the shapes")
 
     def _doctype(self, *_: object) -> None:
         self._fails("declares a document type; no KML needs one, and attacks on readers do: remove it")

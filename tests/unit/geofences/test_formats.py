@@ -262,6 +262,14 @@ def test_the_elements_of_a_kml_are_counted(monkeypatch: pytest.MonkeyPatch) -> N
     assert "line 1: more than 20 elements, which no fence file has" in _refused("kml", _kml("<a/>" * 20))
 
 
+def test_the_coordinates_of_a_kml_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before they are read, and those of all shapes together."""
+    monkeypatch.setattr(kml_format, "MOST_COMMAS", 5)
+    line = "<LineString><coordinates>1,2,0 3,4,0</coordinates></LineString>"
+    assert load_kml(_kml(line), Foreign(defaults={"buffer_m": 9}))
+    assert "KML: line 1: more than 5 coordinates, which no fence file has" in _refused("kml", _kml(line * 2))
+
+
 def test_of_a_placemark_only_what_is_read_is_kept() -> None:
     """A million elements and texts that say nothing of a fence take no memory."""
     inner = (
