@@ -4,17 +4,13 @@ Its geometry is read as in GeoJSON: polygons, alone or several in a MultiGeometr
 `radius_m` is a circle, LineStrings with `buffer_m` are a corridor; heights are ignored and a ring that is left open is
 closed. Properties are its ExtendedData, by their names, and its name; the names of the folders it lies in are its tags.
 
-XML that declares a document type is refused, for that is what expands to gigabytes or reads other files; so is what is
-larger, unpacked, than any fence file.
+XML that declares a document type is refused, for that is what expands to gigabytes or reads other files; so is what has
+more elements or coordinates than any fence file.
 """
 
 from __future__ import annotations
 
-import io
-import struct
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +20,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from geofences.errors import FenceError
 from geofences.formats.features import Foreign, Raw, drawn_as, properties_of, read_fences
-from geofences.formats.files import MOST_BYTES, read_bytes
+from geofences.formats.files import read_bytes
+from geofences.formats.kmz import is_packed, packed, unpacked
 from geofences.formats.naming import named, tidy
 from geofences.formats.properties import LONGEST_TAG, as_text, parsed, shown
 from geofences.model import Fence
@@ -59,22 +56,6 @@ _NAMED = frozenset({"Data", "SimpleData"})
 _TEXTS = frozenset({"name", "value", "SimpleData", "coordinates"})
 # A folder in a folder needs a level each, of which there are not so many.
 _MOST_FOLDERS = 20
-# What zipfile raises on an archive that somebody has been at.
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-_ZIPPED = b"PK\x03\x04"
-_DOC = "doc.kml"
-_DATED = (1980, 1, 1, 0, 0, 0)  # so that the same fences make the same bytes
 
 
 def load_kml(source: str | Path | bytes, foreign: Foreign | None = None) -> tuple[Fence, ...]:
@@ -85,8 +66,8 @@ def load_kml(source: str | Path | bytes, foreign: Foreign | None = None) -> tupl
     """
     name = "KML" if isinstance(source, bytes) else str(source)
     data = read_bytes(source, name)
-    if data.startswith(_ZIPPED):
-        data, name = _unpacked(data, name)
+    if is_packed(data):
+        data, name = unpacked(data, name)
     foreign = foreign or Foreign()
     placemarks = _Placemarks(name)
     raws = placemarks.of(data)
@@ -106,43 +87,7 @@ def dump_kml(fences: Iterable[Fence]) -> str:
 
 def dump_kmz(fences: Iterable[Fence]) -> bytes:
     """`dump_kml`, packed; the same bytes for the same fences."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        info = zipfile.ZipInfo(_DOC, _DATED)
-        info.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(info, dump_kml(fences))
-    return packed.getvalue()
-
-
-def _unpacked(data: bytes, name: str) -> tuple[bytes, str]:
-    """The KML in an archive, and its name. Raises FenceError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            file = _chosen(archive.infolist(), name)
-            with archive.open(file) as packed:
-                unpacked = packed.read(MOST_BYTES + 1)
-    except FenceError:
-        raise
-    except _BROKEN as error:
-        raise FenceError(f"cannot be unpacked: {shown(str(error))}; save it as KML or KMZ again", name) from error
-    inner = f"{name}, {file.filename}"
-    if len(unpacked) > MOST_BYTES:
-        raise FenceError(f"unpacks to more than {MOST_BYTES:,} bytes, which no fence file has", inner)
-    return unpacked, inner
-
-
-def _chosen(files: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
-    """The document of a KMZ. Raises FenceError where there is none, or which it is cannot be told."""
-    found = [file for file in files if file.filename.lower().endswith(".kml")]
-    found = [file for file in found if file.filename.lower() == _DOC] or found
-    if not found:
-        raise FenceError("no .kml is packed in it; a KMZ is a zip with a doc.kml", name)
-    if len(found) > 1:
-        names = ", ".join(shown(file.filename) for file in found[:5])
-        raise FenceError(f"{len(found)} .kml are packed in it and none is doc.kml: {names}; unpack and read one", name)
-    if found[0].compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise FenceError("is packed by another method than deflate, which no KMZ is; pack it again", name)
-    return found[0]
+    return packed(dump_kml(fences))
 
 
 class _Node:
