@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 MIN_RADIUS_M = 1.0
 # The error of 0.1 % is tested up to this radius.
 MAX_RADIUS_M = 200_000.0
-# Beyond this latitude an edge straight in lon/lat strays too far from its arc; the northernmost road ends at 82.
+# Nothing is laid out beyond this latitude, where an edge straight in lon/lat strays too far from its arc; a polygon may be
+# drawn there. The northernmost road ends at 82.
 MAX_LATITUDE = 85.0
 # Uniting the legs of a corridor takes about 0.6 ms each; a road of 1,000 km drawn every 100 m has 10,000.
 MAX_CORRIDOR_POSITIONS = 20_000
 # Twice round the earth. Laying out a buffer of 1 m takes 40 MB and 0.1 s for each 17,000 km.
 MAX_CORRIDOR_M = 80_000_000.0
 
+# From farther away nobody approaches a place.
+MAX_APPROACH_M = 50_000.0
+
 _SPLIT = "split the shape at longitude 180 into two fences"
+_DRAW_SIDES = "draw what lies on each side of longitude 180 as a polygon, without an approach"
 # What GEOS calls a fault, and what the person who drew it can do about it.
 _REMEDIES = {
     "Self-intersection": "the boundary crosses or touches itself; draw it so that it does not",
@@ -111,9 +116,9 @@ def _radius(metres: float) -> str | None:
 
 
 def _approach(metres: float) -> str | None:
-    if metres == 0.0 or metres >= MIN_RADIUS_M:
+    if metres == 0.0 or MIN_RADIUS_M <= metres <= MAX_APPROACH_M:
         return None
-    return f"{metres:g} m is no approach; give 0 for none, or at least {MIN_RADIUS_M:g} m"
+    return f"{metres:g} m is no approach; give 0 for none, or {MIN_RADIUS_M:g} to {MAX_APPROACH_M:,.0f} m"
 
 
 def _range(points: Iterable[Position]) -> str | None:
@@ -155,5 +160,5 @@ def _reach(points: list[Position], metres: float) -> str | None:
         return f"the shape reaches beyond {MAX_LATITUDE:g} degrees of latitude; fences end there"
     reach_lon = metres / metres_per_degree(max(abs(north), abs(south)))[0]
     if max(lons) + reach_lon >= 180.0 or min(lons) - reach_lon <= -180.0:
-        return f"the shape reaches over the antimeridian; {_SPLIT}"
+        return f"the shape reaches over the antimeridian; {_DRAW_SIDES}"
     return None

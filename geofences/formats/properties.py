@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from geofences.errors import FenceError, Problem
-from geofences.faults import MAX_RADIUS_M, MIN_RADIUS_M
+from geofences.faults import MAX_APPROACH_M, MAX_RADIUS_M, MIN_RADIUS_M
 from geofences.model import Detect, FenceKind
 from geofences.schedule import DAY_MINUTES, Day, Holiday, Schedule, Window, hour, time_zone
 
@@ -101,7 +101,7 @@ def approach(value: Any) -> float:
     if value == 0 and not isinstance(value, bool):
         return 0.0
     try:
-        return number(MIN_RADIUS_M, 50_000, "m")(value)
+        return number(MIN_RADIUS_M, MAX_APPROACH_M, "m")(value)
     except ValueError as error:
         raise ValueError(f"{error}, nor 0 for none") from None
 

@@ -140,16 +140,16 @@ FAULTS = [
     (Circle(float("nan"), 0.0, 5.0), "out of range"),
     (Circle(0.0, float("inf"), 5.0), "out of range"),
     (Circle(-99.0, 19.0, float("inf")), "give 1 to 200,000 m"),
-    (Circle(179.99, 0.0, 5_000.0), "antimeridian; split"),
-    (Circle(-179.99, 0.0, 5_000.0), "antimeridian; split"),
-    (Circle(180.0, 0.0, 5.0), "antimeridian; split"),
-    (Circle(179.0, 70.0, 40_000.0), "antimeridian; split"),
+    (Circle(179.99, 0.0, 5_000.0), "antimeridian; draw what lies on each side"),
+    (Circle(-179.99, 0.0, 5_000.0), "antimeridian; draw what lies on each side"),
+    (Circle(180.0, 0.0, 5.0), "antimeridian; draw what lies on each side"),
+    (Circle(179.0, 70.0, 40_000.0), "antimeridian; draw what lies on each side"),
     (Circle(0.0, 84.9, 50_000.0), "beyond 85 degrees"),
     (Circle(0.0, -90.0, 50.0), "beyond 85 degrees"),
     (Corridor((((0.0, 84.0), (20.0, 84.9)),), 200_000.0), "beyond 85 degrees"),
     (Corridor((((0.0, 0.0), (1.0, float("nan"))),), 10.0), "out of range"),
-    (Corridor((((179.9, 0.0), (179.9, 1.0)),), 50_000.0), "antimeridian; split"),
-    (Corridor((((-170.0, 60.0), (-179.9, 61.0)),), 10_000.0), "antimeridian; split"),
+    (Corridor((((179.9, 0.0), (179.9, 1.0)),), 50_000.0), "antimeridian; draw what lies on each side"),
+    (Corridor((((-170.0, 60.0), (-179.9, 61.0)),), 10_000.0), "antimeridian; draw what lies on each side"),
     (Corridor((((170.0, 0.0), (190.0, 0.0)),), 10.0), "at longitude 180"),
     (Polygonal(((((0.0, 0.0), (1.0, 0.0), (1.0, float("-inf")), (0.0, 0.0)),),)), "out of range"),
     (Polygonal(((((170.0, 0.0), (190.0, 0.0), (190.0, 1.0), (170.0, 0.0)),),)), "at longitude 180"),
@@ -188,7 +188,9 @@ def test_a_self_intersection_is_refused_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("shape", "approach_m", "text"),
     [
-        (Polygonal(((SQUARE,),)), 1e-300, "1e-300 m is no approach; give 0 for none, or at least 1 m"),
+        (Polygonal(((SQUARE,),)), 1e-300, "1e-300 m is no approach; give 0 for none, or 1 to 50,000 m"),
+        (Circle(0.0, 0.0, 100.0), 5e6, "5e.06 m is no approach"),
+        (Circle(0.0, 0.0, 100.0), -50.0, "-50 m is no approach"),
         (Circle(0.0, 0.0, 5.0), float("nan"), "nan m is no approach"),
         (
             Polygonal(
