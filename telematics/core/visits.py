@@ -194,20 +194,20 @@ def _passage(
         visit.leaving_since = fix.ts
         return
     first, last = (round(before.ts + part * gap_ms) for part in (crossing.first, crossing.last))
-    left_by = Event.CROSSED
+    by = Event.CROSSED
     is_awake, until = fence.period(first)
     if not is_awake:
         if until is None:
             return
         first, (_, until) = until, fence.period(until)
     if until is not None and until <= last:
-        last, left_by = until, Event.WINDOW_CLOSES
+        last, by = until, Event.WINDOW_CLOSES
     min_inside_ms = round(fence.min_inside_s * 1000)
     if first <= state.exits.get(fence.id, -1) or last - first < max(min_inside_ms, 1):
         return
     known = first > state.first_ts
     yield VisitChange(crossing.fence, ENTERED, first + min_inside_ms, first, -1, -1, known, Event.CROSSED)
-    yield VisitChange(crossing.fence, LEFT, last, first, -1, last, known, left_by)
+    yield VisitChange(crossing.fence, LEFT, last, first, -1, last, known, by)
     # A late fix between the two may lie in it, too: it tells of this passage.
     _remember_exit(scope, state, fence.id, fix.ts - 1)
 
