@@ -127,7 +127,7 @@ def stats(
     Without --fences the sets of the dump hold, each from when on it did; a fence that changed is told as it was last.
     Visits are those that the monitor sees, as if every fence detected enter and exit. Alerts are those of the fences as
     they are, and count for the fence they name (- for none); announced are those of severity 3 or more. Median and longest
-    are of the time inside, in hours. Chattering: how often a vehicle came and went three times or more within a minute.
+    are of the time inside, in hours. Chattering: how often a vehicle entered three times or more within ten minutes.
     """
     from geofences.formats.geojson import load_geojson
     from geofences.index import FenceIndex
@@ -151,7 +151,7 @@ def stats(
         _tell_recording(summary, refused)
         if days:
             announced = sum(one.announced.total() for one in found)
-            note(f"{announced:,} alerts announced: {announced / days:.3g} for each vehicle and day")
+            note(f"{announced:,} alerts announced: {_rate(announced / days)} for each vehicle and day")
         quiet = [one.fence.id for one in found if one.is_quiet and one.fence is not None]
         if quiet and summary.pings and not everything:
             more = f" and {len(quiet) - _NAMED} more" if len(quiet) > _NAMED else ""
@@ -334,6 +334,11 @@ def _stats_cells(one: FenceStats) -> tuple[object, ...]:
         return _NO_FENCE, *told, *[None] * 7, by_rule
     inside = _hours(one.median_ms), _hours(one.longest_ms)
     return one.fence.id, *told, one.entered, one.left, one.vehicles, *inside, one.short, one.chattering, by_rule
+
+
+def _rate(value: float) -> str:
+    """Three digits, and as many more as stand before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _hours(ms: float | None) -> str | None:

@@ -21,8 +21,10 @@ from telematics.core.rules import RULES
 from telematics.replay.episodes import Episode
 
 SHORT_MS = 60_000
-CHATTER_MS = 60_000  # alarms that are set and cleared …
-CHATTER_TIMES = 3  # … so often within that time chatter
+# Alarms chatter when they are set and cleared three times a minute. An exit alone waits for a minute (`min_outside_s`), so
+# that of visits nothing but the margins switched off could be seen within one: ten minutes have room for three of them.
+CHATTER_MS = 600_000
+CHATTER_TIMES = 3
 
 _ENTER, _EXIT = "geofence_enter", "geofence_exit"
 
@@ -31,9 +33,10 @@ _ENTER, _EXIT = "geofence_enter", "geofence_exit"
 class FenceStats:
     """A fence in a recording; `fence` is None for the alerts that name none.
 
-    `inside_ms`: how long each visit lasted, ascending; one that was not over lasted until the recording ended. `short`
-    visits were over in less than a minute. `chattering`: how often a vehicle entered and left three times or more within
-    a minute. `alerts` are episodes by rule, `announced` those of them that an operator was told of.
+    `left` are visits that ended with an exit. `inside_ms`: how long each visit lasted, ascending; one that was not over
+    lasted until the recording ended. `short` visits were over in less than a minute. `chattering`: how often a vehicle
+    entered three times or more within ten minutes. `alerts` are episodes by rule, `announced` those of them that an operator
+    was told of.
     """
 
     fence: Fence | None
@@ -95,25 +98,41 @@ def _quietness(one: FenceStats) -> tuple[int, int, int, str]:
 
 
 def _count_visits(stats: dict[str | None, FenceStats], visits: Iterable[Episode], until: int) -> None:
-    entries: dict[tuple[str | None, str], list[int]] = defaultdict(list)
+    entries: dict[tuple[str | None, str], list[Episode]] = defaultdict(list)
     exits: dict[tuple[str | None, str], list[int]] = defaultdict(list)
     for visit in visits:
-        (entries if visit.rule == _ENTER else exits)[visit.fence, visit.vehicle_id].append(visit.start)
-    for key, entered in entries.items():
-        one, left = stats[key[0]], sorted(exits[key])
-        entered.sort()
+        place = visit.fence, visit.vehicle_id
+        if visit.rule == _ENTER:
+            entries[place].append(visit)
+        else:
+            exits[place].append(visit.start)
+    for place, entered in entries.items():
+        one, left = stats[place[0]], sorted(exits[place])
+        entered.sort(key=lambda visit: visit.start)
+        starts = [visit.start for visit in entered]
         one.vehicles += 1
         one.entered += len(entered)
         one.left += len(left)
-        one.chattering += _chatters(sorted(entered + left))
-        for start, following in zip(entered, [*entered[1:], max(until, entered[-1])], strict=True):
-            at = bisect_left(left, start)
-            is_over = at < len(left) and left[at] <= following
-            lasted_ms = (left[at] if is_over else following) - start
+        one.chattering += _chatters(starts)
+        for visit, following in zip(entered, [*starts[1:], max(until, starts[-1])], strict=True):
+            ended_at = _ended_at(visit, left, following)
+            lasted_ms = (following if ended_at is None else ended_at) - visit.start
             one.inside_ms.append(lasted_ms)
-            one.short += is_over and lasted_ms < SHORT_MS
+            one.short += ended_at is not None and lasted_ms < SHORT_MS
     for one in stats.values():
         one.inside_ms.sort()
+
+
+def _ended_at(visit: Episode, left: Sequence[int], following: int) -> int | None:
+    """When a visit was over; None where nothing tells before the next one, or the end of the recording.
+
+    An exit says when the vehicle left, and is confirmed, and the entry cleared, later. A visit that ends because the fence
+    fell asleep, changed or went has no exit.
+    """
+    at = bisect_left(left, visit.start)
+    if at < len(left) and left[at] <= following:
+        return left[at]
+    return None if visit.ended_at is None else min(visit.ended_at, following)
 
 
 def _chatters(instants: Sequence[int]) -> int:

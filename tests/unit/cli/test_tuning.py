@@ -255,6 +255,13 @@ def test_stats_as_json(run: Run, old: Path, pings: Path) -> None:
     }
 
 
+def test_a_large_rate_is_a_number_one_can_read(run: Run, drawn: Drawn, pings: Path) -> None:
+    """With commas, and without an exponent."""
+    gates = drawn("gates.geojson", **{f"gate-{number}": {"km": 5} for number in range(5)})
+    ran = run("fences", "stats", "--fences", gates, "--dump", pings, "--until", "2026-01-28T12:05:30Z")
+    assert "10 alerts announced: 2,618 for each vehicle and day" in ran.err.splitlines()
+
+
 def test_stats_of_what_names_no_fence(run: Run, drawn: Drawn, pings: Path) -> None:
     """Has a line of its own."""
     ran = run("fences", "stats", "--fences", drawn("none.geojson", a={"km": 5}), "--dump", pings)

@@ -32,6 +32,12 @@ def stats(inputs: list[Input], *fences: Fence, **rules: Any) -> dict[str | None,
     return {None if one.fence is None else one.fence.id: one for one in found}
 
 
+def entry(start: int, ended_at: int | None = None, vehicle: str = "T1") -> Episode:
+    """Of a visit to the gate."""
+    rule = "geofence_enter"
+    return Episode(f"{vehicle}-{start}", vehicle, rule, "gate", "gate", Severity.WARNING, start, start, ended_at)
+
+
 def test_who_came_and_for_how_long() -> None:
     """Also at a fence that detects nothing, and for a visit that is not over; alerts count for the fence they name."""
     first, second = Truck().drive(14), Truck("T2", start_s=60).drive(10)
@@ -63,24 +69,47 @@ def test_alerts_that_name_no_fence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("min_outside_s", "every_s", "entered", "chattering"),
+    ("apart_s", "entries", "chattering"),
     [
-        (60.0, 20, 1, 0),
-        # 0:00 in, 0:20 out, 0:40 in, 1:00 out, 1:20 in, 1:40 out, 2:00 in: 0:00 to 1:00, and 1:20 on.
-        (0.0, 20, 4, 2),
-        (0.0, 30, 4, 2),
-        (0.0, 40, 4, 0),
+        (300, 2, 0),
+        (300, 3, 1),
+        (301, 9, 0),
+        # 0:00, 5:00, 10:00, and again 15:00, 20:00, 25:00: none counts twice.
+        (300, 6, 2),
+        (100, 6, 1),
+        (100, 9, 1),
+        (100, 10, 2),
     ],
 )
-def test_chattering(min_outside_s: float, every_s: float, entered: int, chattering: int) -> None:
-    """Three times in or out within a minute is one; what the monitor takes for one visit does not chatter."""
+def test_chattering(apart_s: int, entries: int, chattering: int) -> None:
+    """Three entries or more within ten minutes, of one vehicle, are one."""
+    visits = [entry(apart_s * 1000 * n, apart_s * 1000 * n + 30_000) for n in range(entries)]
+    others = [entry(at, at + 30_000, "T2") for at in (1_000, 2_000)]
+    (gate,) = fence_stats([GATE], [], [*visits, *others], until=10_000_000)
+    assert (gate.entered, gate.chattering) == (entries + 2, chattering)
+
+
+@pytest.mark.parametrize(("min_outside_s", "entered", "chattering"), [(60.0, 3, 1), (0.0, 3, 1), (120.0, 1, 0)])
+def test_the_margins_without_saying_do_not_hide_chattering(
+    min_outside_s: float, entered: int, chattering: int
+) -> None:
+    """A truck that is clearly outside for more than a minute each time has left, and come again."""
     truck = Truck(km=5)
-    for _ in range(3):
-        truck.stand(every_s)
-        truck.stand(every_s, drift_m=[600] * 4)
+    for _ in range(2):
+        truck.stand(60)
+        truck.stand(90, drift_m=[600] * 9)
     truck.stand(120)
     found = stats(in_order(truck.sent), replace(GATE, min_outside_s=min_outside_s))
     assert (found["gate"].entered, found["gate"].chattering) == (entered, chattering)
+
+
+@pytest.mark.parametrize(("asleep_from_s", "short"), [(300, 0), (50, 1)])
+def test_a_visit_is_over_when_the_fence_is_not_there_any_more(asleep_from_s: int, short: int) -> None:
+    """Though nobody left, and the truck stands there to the end of the recording."""
+    truck = Truck(km=5).stand(1200)
+    fence = replace(GATE, valid_to=truck.sent[0][0] + asleep_from_s * 1000)
+    gate = stats(in_order(truck.sent), fence)["gate"]
+    assert (gate.entered, gate.left, gate.short, gate.inside_ms) == (1, 0, short, [asleep_from_s * 1000])
 
 
 def test_a_visit_that_is_not_over_is_not_short() -> None:
