@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 
 from telematics.model import ANNOUNCED_FROM, Alert, AlertEvent, Position, Severity
 
+_FORGOTTEN = "forgotten"
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
     """One alert. `severity` is the highest it had, `ended_at` (event time) is None while it is open.
+
+    `is_lost`: it ended because nothing was heard of the vehicle any more; then `ended_at` is when it last was.
 
     `fence` is the id of the fence that its evidence names when it is raised, be it the subject or not: a stop in a
     corridor names the corridor. `start` is event time, `raised_at` the arrival clock.
@@ -25,6 +29,7 @@ class Episode:
     raised_at: int
     ended_at: int | None = None
     position: Position | None = None
+    is_lost: bool = False
 
     @property
     def is_announced(self) -> bool:
@@ -54,6 +59,7 @@ class Episodes:
                 position=alert.position,
             )
         elif alert.event is AlertEvent.CLEARED:
-            self.by_id[alert.alert_id] = replace(known, ended_at=alert.event_time)
+            is_lost = alert.evidence.get("facts", {}).get("reason") == _FORGOTTEN
+            self.by_id[alert.alert_id] = replace(known, ended_at=alert.event_time, is_lost=is_lost)
         elif alert.severity > known.severity:
             self.by_id[alert.alert_id] = replace(known, severity=alert.severity)

@@ -34,7 +34,7 @@ class FenceStats:
     """A fence in a recording; `fence` is None for the alerts that name none.
 
     `left` are visits that ended with an exit. `inside_ms`: how long each visit lasted, ascending; one that was not over
-    lasted until the recording ended. `short` visits were over in less than a minute. `chattering`: how often a vehicle
+    lasted until the recording ended, or its vehicle was last heard of. `short` visits were over in less than a minute. `chattering`: how often a vehicle
     entered three times or more within ten minutes. `alerts` are episodes by rule, `announced` those of them that an operator
     was told of.
     """
@@ -115,24 +115,25 @@ def _count_visits(stats: dict[str | None, FenceStats], visits: Iterable[Episode]
         one.left += len(left)
         one.chattering += _chatters(starts)
         for visit, following in zip(entered, [*starts[1:], max(until, starts[-1])], strict=True):
-            ended_at = _ended_at(visit, left, following)
-            lasted_ms = (following if ended_at is None else ended_at) - visit.start
-            one.inside_ms.append(lasted_ms)
-            one.short += ended_at is not None and lasted_ms < SHORT_MS
+            ended_at, is_over = _end(visit, left, following)
+            one.inside_ms.append(ended_at - visit.start)
+            one.short += is_over and ended_at - visit.start < SHORT_MS
     for one in stats.values():
         one.inside_ms.sort()
 
 
-def _ended_at(visit: Episode, left: Sequence[int], following: int) -> int | None:
-    """When a visit was over; None where nothing tells before the next one, or the end of the recording.
+def _end(visit: Episode, left: Sequence[int], following: int) -> tuple[int, bool]:
+    """Until when a visit lasted, at most until the next one or the end of the recording; and whether it was over then.
 
-    An exit says when the vehicle left, and is confirmed, and the entry cleared, later. A visit that ends because the fence
-    fell asleep, changed or went has no exit.
+    An exit says when the vehicle left; the entry is only cleared when that is confirmed. A visit that ends because the fence
+    fell asleep, changed or went has no exit. Of a vehicle that was not heard of again nobody knows whether it left.
     """
     at = bisect_left(left, visit.start)
     if at < len(left) and left[at] <= following:
-        return left[at]
-    return None if visit.ended_at is None else min(visit.ended_at, following)
+        return left[at], True
+    if visit.ended_at is None or visit.ended_at > following:
+        return following, False
+    return visit.ended_at, not visit.is_lost
 
 
 def _chatters(instants: Sequence[int]) -> int:

@@ -119,8 +119,15 @@ def test_a_visit_that_is_not_over_is_not_short() -> None:
     assert (gate.median_ms, gate.longest_ms) == (0, 0)
 
 
-def test_a_visit_without_an_exit_ends_with_the_next() -> None:
-    """As where a truck was not heard of for so long that it was forgotten."""
+def test_of_a_truck_that_falls_silent_nobody_knows_whether_it_left() -> None:
+    """Its visit lasts until it was last heard of, and is not short, though it is forgotten and comes back."""
+    truck = Truck(km=5).stand(30).wait(32 * 86_400).drive(10)
+    gate = stats(in_order(truck.sent), GATE)["gate"]
+    assert (gate.entered, gate.left, gate.short, gate.inside_ms) == (2, 1, 1, [20_000, 20_000])
+
+
+def test_a_visit_without_an_end_ends_with_the_next() -> None:
+    """Whatever the reason that nothing tells of it."""
     visits = [
         Episode(str(start), "T1", rule, "gate", "gate", Severity.WARNING, start, start)
         for rule, start in (("geofence_enter", 1_000), ("geofence_enter", 91_000), ("geofence_exit", 121_000))
