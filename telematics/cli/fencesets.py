@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,17 +37,24 @@ def publish(
     ] = None,
     why: Annotated[str, typer.Option("--note", metavar="TEXT", help="What for; history shows it.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be published, and write nothing.")] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Publish a file without fences: none holds any more.")] = False,
     region: RegionBox = None,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
-    """Make a file the fence set of all monitors, without a restart: what lint calls an error is refused.
+    """Make a file the fence set of all monitors, without a restart: what lint calls an error is refused (exit code 2).
 
     The set replaces the one before it whole, 10 s from now unless told otherwise. A fence that changed gets the version
-    after its last one, or its own where that is higher. The set that is there already is not written again.
+    after its last one, or its own where that is higher. The set that is there already is not written again, unless it is
+    still to come and is to count from another time on.
     """
-    draft = _draft(file, region, author, at, why)
+    fences = _fences(file, region, json=json)
+    if not fences and not empty:
+        raise UserError(
+            f"{file}: has no fences: every visit would end, and no fence hold; if so it shall be, say --empty"
+        )
+    draft = _draft(fences, author, at, why)
     settings = settings_from(bootstrap, prefix)
     from telematics.stream.fences_topic import publish_fences
 
@@ -58,8 +65,8 @@ def publish(
         return
     if publication.before is not None and changes:
         table(("fence", "change", "what"), _rows(changes))
-    for fence in publication.raised:
-        note(f"{fence.id} changed and its version did not: it is version {fence.version} now")
+    for text in _beside(publication, draft, dry_run=dry_run):
+        note(text)
     line(_told(publication, dry_run=dry_run))
 
 
@@ -94,7 +101,8 @@ def history(
     elif fence is not None:
         table(("version", "set", "published at", "author", "what"), [tuple(entry.values()) for entry in entries])
     else:
-        heading = ("set", "published at", "effective at", "author", "fences", "added", "changed", "removed", "note")
+        counted = ("author", "fences", "added", "changed", "removed", "note")
+        heading = ("set", "published at", "effective at", "superseded by", *counted)
         table(heading, [tuple(entry.values()) for entry in entries])
     for refusal in refused:
         note(f"{refusal.key} is not taken ({refusal.fault}): {refusal.detail}")
@@ -102,29 +110,37 @@ def history(
         raise typer.Exit(EXIT_PROBLEMS)
 
 
-def _draft(file: Path, region: str | None, author: str | None, at: str | None, why: str) -> Draft:
-    """What is to be published. Raises UserError, FenceError; exits 1 with what lint has against it."""
-    from geofences.formats.geojson import load_geojson, open_geojson
+def _fences(file: Path, region: str | None, *, json: bool) -> tuple[Fence, ...]:
+    """The fences of a file, which is read once: it may be a pipe. Raises UserError, FenceError; shows what lint refuses."""
+    from geofences.formats.geojson import open_geojson
     from geofences.lint import Severity
     from geofences.lint import lint as look
-    from telematics.stream.fences_topic import Draft
 
-    now = int(time.time() * 1000)
-    fences = load_geojson(file)
-    findings = look(open_geojson(file)[1], region_of(region), now)
+    _, read = open_geojson(file)
+    findings = look(read, region_of(region), int(time.time() * 1000))
     errors = [each for each in findings if each.severity is Severity.ERROR]
-    if errors:
+    if errors and json:
+        as_json([each.document() for each in errors])
+    elif errors:
         table(FINDING, [row_of(each) for each in errors])
-        raise typer.Exit(EXIT_PROBLEMS)
+    if errors:
+        raise UserError(f"{file}: nothing was published; {len(errors):,} {'errors' if errors[1:] else 'error'} in it")
     for each in findings:
         note(f"warning: feature {each.feature} ({each.fence_id}): {each.text}; {each.remedy}")
+    return tuple(each.fence for each in read if each.fence is not None)
+
+
+def _draft(fences: Sequence[Fence], author: str | None, at: str | None, why: str) -> Draft:
+    """What is to be published. Raises UserError."""
+    from telematics.stream.fences_topic import Draft
+
     effective_at = None if at is None else instant(at, "--at")
     name = author if author is not None else _user()
     if not 1 <= len(name) <= 200:
         raise UserError(f"--author {name[:40]!r}: give a name of 1 to 200 characters")
     if len(why) > 1_000:
         raise UserError(f"--note: {len(why):,} characters; at most 1,000 are kept")
-    return Draft(fences, name, now, effective_at, why)
+    return Draft(fences, name, effective_at, why)
 
 
 def _user() -> str:
@@ -148,18 +164,52 @@ def _rows(changes: Sequence[Change]) -> list[tuple[str, ...]]:
 
 
 def _told(publication: Publication, *, dry_run: bool) -> str:
-    before = publication.before
-    if publication.manifest is None and before is not None:
-        return f"already in force: set {before.number} is the same {len(before.fences)} fences, from {_at(before.effective_at)}"
-    number = publication.manifest.number if publication.manifest else 0
+    before, manifest, at = publication.before, publication.manifest, publication.effective_at
+    if manifest is None and before is not None:
+        same = f"set {before.number} is the same {len(before.fences)} fences"
+        return (
+            f"published already: {same}, and counts from {_at(at)}"
+            if before in publication.coming
+            else f"already in force: {same}"
+        )
+    number = manifest.number if manifest else 0
     verb = "would be" if dry_run else "is"
-    return f"set {number} {verb} published: {len(publication.fences)} fences, from {_at(publication.effective_at)}"
+    return f"set {number} {verb} published: {len(publication.fences)} fences, from {_from(at, is_first=before is None)}"
+
+
+def _beside(publication: Publication, draft: Draft, *, dry_run: bool) -> Iterator[str]:
+    """What whoever publishes may not expect of it."""
+    if publication.manifest is None:
+        return
+    verb = "would be" if dry_run else "is"
+    raised = len(publication.raised)
+    if raised:
+        which = (
+            "1 fence changed and its version did not"
+            if raised == 1
+            else f"{raised:,} fences changed and their version did not"
+        )
+        yield f"{which}: raised by one above the last"
+    if publication.before is None and draft.effective_at is not None:
+        yield "--at: the first set counts from the beginning, for before it there is nothing to judge by"
+    for one in publication.coming:
+        if one in publication.replaced:
+            yield f"set {one.number}, from {_at(one.effective_at)} on, {verb} replaced by it"
+        else:
+            yield f"set {one.number} still counts from {_at(one.effective_at)} until then; to take it back publish what holds now"
 
 
 def _at(ms: int) -> str:
     from telematics.instants import format_rfc3339
 
-    return format_rfc3339(ms) if ms else "the beginning"
+    return format_rfc3339(ms)
+
+
+def _from(ms: int, *, is_first: bool) -> str:
+    """From when on a set counts. A later one that says nothing, on a simulated topic, is too late for what was judged."""
+    if is_first:
+        return "the beginning"
+    return _at(ms) if ms else "the next ping of each partition on"
 
 
 def _document(publication: Publication, changes: Sequence[Change], *, written: bool) -> dict[str, Any]:
@@ -169,20 +219,23 @@ def _document(publication: Publication, changes: Sequence[Change], *, written: b
         "written": written,
         "fences": len(publication.fences),
         "effective_at": _at(publication.effective_at) if publication.effective_at else None,
+        "replaced": [one.number for one in publication.replaced],
         "changes": [{"fence": each.fence_id, "change": each.kind, "words": each.words} for each in changes],
         "raised": {fence.id: fence.version for fence in publication.raised},
     }
 
 
 def _sets(sets: Sequence[FenceSet]) -> list[dict[str, Any]]:
-    from telematics.wire.fencesets import counted
+    from telematics.wire.fencesets import counted, superseded
 
     former: list[tuple[Fence, ...]] = [(), *(one.fences for one in sets)]
+    by = superseded(sets)
     return [
         {
             "set": one.number,
             "published_at": _at(one.manifest.published_at),
-            "effective_at": _at(one.effective_at),
+            "effective_at": _from(one.effective_at, is_first=one is sets[0]),
+            "superseded_by": by.get(one.number),
             "author": one.manifest.author,
             "fences": len(one.fences),
             **counted(before, one.fences),

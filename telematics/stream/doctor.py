@@ -10,6 +10,7 @@ from telematics.stream import topics
 from telematics.stream.fences_topic import read_log
 from telematics.stream.reader import Record, open_reader
 from telematics.stream.refusals import RefusedError
+from telematics.wire.fencesets import Refusal
 from telematics.wire.partitioner import partition_of
 
 # The last records of each partition; one producer with the wrong partitioner shows among far fewer.
@@ -54,9 +55,9 @@ async def diagnose(settings: Settings) -> list[Diagnosis]:
 
 
 async def _fence_sets(settings: Settings) -> Diagnosis:
-    taken, refused, _ = await read_log(settings)
-    if refused:
-        seen = f"{refused[-1].key} is not taken ({refused[-1].fault}): {refused[-1].detail}"
+    taken, _, _ = await read_log(settings)
+    if isinstance(taken.latest, Refusal):
+        seen = f"{taken.latest.key} is not taken ({taken.latest.fault}): {taken.latest.detail}"
         return Diagnosis("fence sets", ok=False, seen=seen, remedy="publish the set anew: telematics fences publish")
     if not taken.sets:
         seen = "none is published: monitors need --fences FILE, or wait for one"

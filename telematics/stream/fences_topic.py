@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -27,6 +28,8 @@ from telematics.wire.fencesets import (
     encode_fence,
     encode_manifest,
     fence_key,
+    from_clock,
+    in_order,
     set_hash,
     set_key,
 )
@@ -42,14 +45,13 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is published: fences as drawn, who wants them and why, and from when on (None: as soon as may be).
+    """What is published: fences as drawn, who wants them and why, and from when on.
 
-    `published_at` is by the clock of who publishes (ms), `effective_at` by that of the feed.
+    `effective_at` is by the clock of the feed (ms), None is as soon as may be.
     """
 
     fences: Sequence[Fence]
     author: str
-    published_at: int
     effective_at: int | None = None
     note: str = ""
 
@@ -59,7 +61,8 @@ class Publication:
     """What came of a draft, or would: the set, the one before it, and what has to be written for it.
 
     `manifest` is None where the set that is there already is the same. `raised` are fences whose version had to be raised
-    because they changed. `records` are key and value, tombstones (None) of what nobody needs any more among them.
+    because they changed. `records` are key and value, tombstones (None) of what nobody needs any more among them. `coming`
+    are the sets that were to count later: this one replaces those that would not count before it.
     """
 
     fences: tuple[Fence, ...]
@@ -68,7 +71,13 @@ class Publication:
     raised: tuple[Fence, ...]
     records: tuple[tuple[bytes, bytes | None], ...]
     effective_at: int
-    """From when on it counts, as far as can be said (ms)."""
+    """From when on the set counts (ms); 0 is from the beginning for the first one, from the next ping on for others."""
+    coming: tuple[FenceSet, ...] = ()
+
+    @property
+    def replaced(self) -> tuple[FenceSet, ...]:
+        """The sets to come that do not, because of this one."""
+        return () if self.manifest is None else tuple(s for s in self.coming if s.effective_at >= self.effective_at)
 
 
 async def publish_fences(settings: Settings, draft: Draft, *, dry_run: bool = False) -> Publication:
@@ -79,18 +88,22 @@ async def publish_fences(settings: Settings, draft: Draft, *, dry_run: bool = Fa
     """
     if dry_run:
         taken, _, profile = await read_log(settings)
-        return prepared(taken, draft, profile)
+        return prepared(taken, draft, profile, _now())
     profile = (await describe_one(settings.kafka, settings.topics.fences)).profile
     producer = connection.publisher(settings.kafka, settings.topics.fences, _PATIENCE_S)
     await connection.started(producer, settings.kafka)
     try:
         async with asyncio.timeout(_PATIENCE_S):
             taken, _, _ = await read_log(settings)
-            publication = prepared(taken, draft, profile)
+            # Now and not earlier: to read a large file and the log takes longer than a set waits until it counts.
+            publication = prepared(taken, draft, profile, _now())
             if publication.manifest is not None:
                 # What it means when it was written, nothing tells a simulated truck.
-                at = 0 if profile is Profile.SIM else None
-                await _write(settings, producer, publication, at)
+                stamp = 0 if profile is Profile.SIM else None
+                written_at = await _write(settings, producer, publication, stamp)
+                publication = replace(
+                    publication, effective_at=_counts_from(publication.before, draft, profile, written_at)
+                )
     except (ProducerFenced, InvalidProducerEpoch, IllegalOperation) as error:
         msg = f"{settings.topics.fences}: somebody else has begun to publish; nothing was written, publish again"
         raise BrokerError(msg) from error
@@ -101,11 +114,17 @@ async def publish_fences(settings: Settings, draft: Draft, *, dry_run: bool = Fa
     return publication
 
 
-async def _write(settings: Settings, producer: AIOKafkaProducer, publication: Publication, at: int | None) -> None:
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+async def _write(settings: Settings, producer: AIOKafkaProducer, publication: Publication, stamp: int | None) -> int:
+    """Returns the arrival of the manifest, ms."""
     topic = settings.topics.fences
     async with producer.transaction():
         sent = [
-            await producer.send(topic, value, key, partition=0, timestamp_ms=at) for key, value in publication.records
+            await producer.send(topic, value, key, partition=0, timestamp_ms=stamp)
+            for key, value in publication.records
         ]
         written = (await asyncio.gather(*sent))[-1]
     async with open_reader(settings.kafka, topic, [0]) as reader:
@@ -114,6 +133,7 @@ async def _write(settings: Settings, producer: AIOKafkaProducer, publication: Pu
             return (await reader.ends())[0]
 
         await end_of_log(end, written.offset + 1)  # so that who looks next finds it
+    return int(written.timestamp)
 
 
 async def read_log(settings: Settings) -> tuple[FenceLog, list[Refusal], Profile]:
@@ -167,8 +187,11 @@ async def late_sets(
     return late
 
 
-def prepared(taken: FenceLog, draft: Draft, profile: Profile) -> Publication:
-    """What a draft comes to, after what was published before it. Raises UserError for what no record can hold."""
+def prepared(taken: FenceLog, draft: Draft, profile: Profile, now: int) -> Publication:
+    """What a draft comes to, after what was published before it. Raises UserError for what cannot be a set.
+
+    `now` (ms) is by the clock of who publishes.
+    """
     written: dict[str, str] = {}
     newest: dict[str, Fence] = {}
     for key, record in taken.records.items():
@@ -185,18 +208,25 @@ def prepared(taken: FenceLog, draft: Draft, profile: Profile) -> Publication:
         if fence.version > drawn.version and fence != newest[fence.id]
     )
     before = taken.sets[-1] if taken.sets else None
+    # Nothing tells what time it is on a simulated topic: every set that says from when on may still be to come.
+    clock = now if profile is Profile.LIVE else 0
+    coming = tuple(one for one, _ in from_clock(in_order(taken.sets), clock)[1:])
+    at = _counts_from(before, draft, profile, now)
     keys = [fence_key(fence) for fence in fences]
     if before is not None and sorted(keys) == sorted(before.manifest.fences):
-        return Publication(fences, before, None, (), (), before.effective_at)
+        soonest = _counts_from(before, replace(draft, effective_at=None), profile, now)
+        is_moved = draft.effective_at != before.manifest.effective_at and before.effective_at > soonest
+        if before not in coming or not is_moved:
+            return Publication(fences, before, None, (), (), in_order(taken.sets)[-1][1], coming)
     values = {key: encode_fence(fence) for key, fence in zip(keys, fences, strict=True) if key not in written}
     # Of what is there its bytes count: they may have been written otherwise than now.
     hashes = written | {key: sha256(value).hexdigest() for key, value in values.items()}
     manifest = Manifest(
-        number=taken.newest + 1,
+        number=taken.given + 1,
         fences=tuple(keys),
         hash=set_hash((key, hashes[key]) for key in keys),
         author=draft.author,
-        published_at=draft.published_at,
+        published_at=now,
         effective_at=draft.effective_at,
         note=draft.note,
     )
@@ -204,18 +234,34 @@ def prepared(taken: FenceLog, draft: Draft, profile: Profile) -> Publication:
     records[set_key(manifest.number)] = encode_manifest(manifest)
     _check_sizes(records, len(fences))
     gone = dict.fromkeys(expired(taken, manifest))
-    earliest = draft.published_at + LIVE_DELAY_MS if profile is Profile.LIVE else 0
-    at = max(draft.effective_at or 0, earliest)
-    return Publication(fences, before, manifest, raised, (*gone.items(), *records.items()), at)
+    made = Publication(fences, before, manifest, raised, (*gone.items(), *records.items()), at, coming)
+    _check_taken(taken, made, clock)
+    return made
+
+
+def _counts_from(before: FenceSet | None, draft: Draft, profile: Profile, arrival: int) -> int:
+    """As the monitors have it, of a set that is written then (ms); the first one counts from the beginning."""
+    if before is None:
+        return 0
+    return max(draft.effective_at or 0, arrival + LIVE_DELAY_MS if profile is Profile.LIVE else 0)
+
+
+def _check_taken(taken: FenceLog, made: Publication, arrival: int) -> None:
+    """Raises UserError for a set that monitors would refuse: nobody would notice before the next look at their logs."""
+    log = taken.copy()
+    for key, value in made.records:
+        found = log.take(key, value, arrival)
+        if isinstance(found, Refusal):
+            raise UserError(f"nothing was published: monitors would refuse the set ({found.fault}): {found.detail}")
 
 
 def _versioned(drawn: Fence, newest: Fence | None) -> Fence:
     """With the version that its record has: a higher one than any before if it is another fence than the newest."""
-    if newest is None or drawn.version > newest.version:
+    if newest is None:
         return drawn
     if replace(drawn, version=newest.version) == newest:
         return newest
-    return replace(drawn, version=newest.version + 1)
+    return replace(drawn, version=max(drawn.version, newest.version + 1))
 
 
 def _check_sizes(records: dict[bytes, bytes], fences: int) -> None:

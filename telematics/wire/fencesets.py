@@ -33,6 +33,7 @@ READING_KEY = b"@fences"
 
 _SET_KEY = re.compile(rb"@set-([1-9]\d{0,15})")
 _LATE_KEPT = 1_000
+_LAST_NUMBER = 10**15
 
 FenceKey = Annotated[str, StringConstraints(pattern=r"^[^@]{1,64}@[1-9][0-9]{0,15}$")]
 
@@ -41,7 +42,7 @@ FenceKey = Annotated[str, StringConstraints(pattern=r"^[^@]{1,64}@[1-9][0-9]{0,1
 class Manifest:
     """What makes fence records a set."""
 
-    number: Annotated[int, Ge(1), Le(10**15)]
+    number: Annotated[int, Ge(1), Le(_LAST_NUMBER)]
     fences: tuple[FenceKey, ...]
     hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     author: Annotated[str, Len(1, 200)]
@@ -165,7 +166,17 @@ class FenceLog:
         """Those of fences, of whatever set, by `id@version`."""
         self.newest = 0
         """The highest number of a set that was taken."""
+        self.given = 0
+        """The highest number that a manifest had, be it taken or not: what people read of a number is about one set."""
+        self.latest: FenceSet | Refusal | None = None
+        """What the last manifest came to."""
         self._live = live
+
+    def copy(self) -> FenceLog:
+        """One with the same records, to see what more of them would come to."""
+        twin = FenceLog(live=self._live)
+        twin.sets, twin.records, twin.newest = list(self.sets), dict(self.records), self.newest
+        return twin
 
     def take(self, key: bytes | None, value: bytes | None, arrival: int) -> FenceSet | Refusal | None:
         """A set, if the record makes one; why it does not, if it should have."""
@@ -176,7 +187,9 @@ class FenceLog:
         if value is None:
             self.sets = [one for one in self.sets if one.number != number]
             return None
-        taken = self._set(key or b"", value, arrival)
+        if number <= _LAST_NUMBER:
+            self.given = max(self.given, number)
+        self.latest = taken = self._set(key or b"", value, arrival)
         if isinstance(taken, FenceSet):
             self.sets.append(taken)
             self.newest = taken.number
@@ -268,6 +281,18 @@ def from_clock(placed: Sequence[tuple[FenceSet, int]], clock: int) -> list[tuple
         for i, (one, at) in enumerate(placed[first:], first)
         if i == first or all(at < later for _, later in placed[i + 1 :])
     ]
+
+
+def superseded(sets: Sequence[FenceSet]) -> dict[int, int]:
+    """Sets that were replaced before they counted, and the set that did it, by number.
+
+    Of one without an instant, on a simulated topic, nothing tells whether another was in force by then.
+    """
+    return {
+        one.number: by
+        for i, one in enumerate(sets[1:], 2)
+        if (by := next((later.number for later in sets[i:] if 0 < later.effective_at <= one.effective_at), None))
+    }
 
 
 def encode_reading(reading: Reading, group: str) -> bytes:

@@ -40,7 +40,6 @@ from tests.support.monitors import (
 )
 from tests.support.worlds import PARTITIONS, World, fences, world
 
-NOW = 1_790_000_000_000
 VEHICLES = 28
 
 
@@ -56,7 +55,7 @@ def changed() -> tuple[Fence, ...]:
 
 async def publish(settings: Settings, drawn: Sequence[Fence], at: int | None = None) -> Publication:
     """As `telematics fences publish` does."""
-    return await publish_fences(settings, Draft(drawn, "ana", NOW, at, "for a test"))
+    return await publish_fences(settings, Draft(drawn, "ana", at, "for a test"))
 
 
 @dataclass(slots=True)
@@ -244,7 +243,7 @@ async def test_what_is_no_set_changes_nothing(bootstrap: str, topic_prefix: str)
         await monitor.until_caught_up()
         assert monitor.count("telematics_fence_set", partition="0") == 1
         assert (await publish(told.settings, changed())).manifest is not None
-        await until_read(monitor, 2)
+        await until_read(monitor, 10)
     assert_alerts(await all_alerts(told.settings), told.scene.expected)
 
 
@@ -271,14 +270,16 @@ async def test_publishing_is_all_or_nothing_and_one_after_the_other(bootstrap: s
 async def test_on_a_live_topic_a_set_counts_ten_seconds_after_it_was_published(
     bootstrap: str, topic_prefix: str
 ) -> None:
-    """By the broker's clock, whatever the author's says; with an instant that lies later, from that on."""
+    """By the broker's clock, and that is what is told; with an instant that lies later, from that on; the first at once."""
     settings = settings_for(bootstrap, topic_prefix)
     await topics.create(settings, topics.Profile.LIVE, 1)
-    await publish(settings, fences().fences)
-    await publish(settings, changed(), 4_000_000_000_000)
+    first = await publish(settings, fences().fences, 4_000_000_000_000)
+    second = await publish(settings, changed())
+    third = await publish(settings, fences().fences, 4_000_000_000_000)
     taken, _, _ = await read_log(settings)
-    assert taken.sets[0].effective_at > 1_700_000_010_000
-    assert taken.sets[1].effective_at == 4_000_000_000_000
+    assert [each.effective_at for each in (first, second, third)] == [0, taken.sets[1].effective_at, 4_000_000_000_000]
+    assert taken.sets[1].effective_at > 1_700_000_010_000
+    assert taken.sets[2].effective_at == 4_000_000_000_000
 
 
 async def test_a_monitor_with_a_fence_file_needs_no_fences_topic(bootstrap: str, topic_prefix: str) -> None:
@@ -353,41 +354,56 @@ async def test_the_commands_publish_list_and_bring_back(bootstrap: str, topic_pr
     lyon = replace(fences().fences[0], shape=Circle(45.7, 4.8, 400.0))
     swapped.write_text(dump_geojson([lyon]))
     assert (await _telematics(settings, "fences", "history"))[:2] == (0, "")
+    at = ("--at", "2030-01-01T00:00:00Z")
+    code, out, notes = await _telematics(settings, "fences", "publish", str(first), *at, "--dry-run")
+    assert (code, out) == (0, "set 1 would be published: 4 fences, from the beginning\n")
+    assert "--at: the first set counts from the beginning" in notes
     code, out, notes = await _telematics(settings, "fences", "publish", str(first), "--author", "ana", "--note", "all")
     assert (code, out.splitlines()[-1]) == (0, "set 1 is published: 4 fences, from the beginning"), notes
     code, out, notes = await _telematics(settings, "fences", "publish", str(second), "--dry-run")
     assert code == 0
     assert {"bridge\tremoved\t", "station\tadded\t", "yard\tchanged\tradius 400 → 500 m"} <= set(out.splitlines())
     assert out.splitlines()[-1].startswith("set 2 would be published: 4 fences")
-    assert "yard changed and its version did not: it is version 2 now" in notes
-    code, out, _ = await _telematics(
-        settings, "fences", "publish", str(second), "--at", "2030-01-01T00:00:00Z", "--author", "leo", "--json"
-    )
+    assert notes.splitlines() == ["1 fence changed and its version did not: raised by one above the last"]
+    code, out, _ = await _telematics(settings, "fences", "publish", str(second), *at, "--author", "leo", "--json")
     told = orjson.loads(out)
     assert (code, told["set"], told["written"], told["raised"]) == (0, 2, True, {"yard": 2})
     assert told["effective_at"] == "2030-01-01T00:00:00.000Z"
-    code, out, _ = await _telematics(settings, "fences", "publish", str(second))
-    assert (code, out.split(":")[0]) == (0, "already in force")
+    code, out, _ = await _telematics(settings, "fences", "publish", str(second), *at)
+    same = "set 2 is the same 4 fences"
+    assert (code, out) == (0, f"published already: {same}, and counts from 2030-01-01T00:00:00.000Z\n")
+    later = ("--at", "2031-01-01T00:00:00Z", "--dry-run")
+    code, out, notes = await _telematics(settings, "fences", "publish", str(second), *later)
+    assert (code, out) == (0, "set 3 would be published: 4 fences, from 2031-01-01T00:00:00.000Z\n")
+    assert "set 2 still counts from 2030-01-01T00:00:00.000Z until then" in notes
+    sooner = ("--at", "2029-01-01T00:00:00Z", "--author", "leo")
+    code, out, notes = await _telematics(settings, "fences", "publish", str(second), *sooner)
+    assert (code, out) == (0, "set 3 is published: 4 fences, from 2029-01-01T00:00:00.000Z\n")
+    assert notes.splitlines()[-1] == "set 2, from 2030-01-01T00:00:00.000Z on, is replaced by it"
 
     code, out, _ = await _telematics(settings, "fences", "history", "--json")
     assert code == 0
-    assert [[each[name] for name in ("set", "author", "added", "changed", "removed", "note")] for each in orjson.loads(out)] == [
-        [1, "ana", 4, 0, 0, "all"],
-        [2, "leo", 1, 1, 1, ""],
-    ]  # fmt: skip
+    names = ("set", "author", "added", "changed", "removed", "note", "effective_at", "superseded_by")
+    assert [[each[name] for name in names] for each in orjson.loads(out)] == [
+        [1, "ana", 4, 0, 0, "all", "the beginning", None],
+        [2, "leo", 1, 1, 1, "", "2030-01-01T00:00:00.000Z", 3],
+        [3, "leo", 0, 0, 0, "", "2029-01-01T00:00:00.000Z", None],
+    ]
     code, out, _ = await _telematics(settings, "fences", "history", "yard", "--json")
     assert [(each["version"], each["set"]) for each in orjson.loads(out)] == [(1, 1), (2, 2)]
     assert "radius 400 → 500 m" in orjson.loads(out)[1]["what"]
     assert (await _telematics(settings, "fences", "history", "nobody"))[0] == 1
     assert (await _telematics(settings, "fences", "history", "yard", "--set", "1"))[0] == 2
     code, _, notes = await _telematics(settings, "fences", "history", "--set", "9")
-    assert (code, "there is no set 9; there are: 1, 2" in notes) == (1, True)
+    assert (code, "there is no set 9; there are: 1, 2, 3" in notes) == (1, True)
     assert (await _telematics(settings, "fences", "history", "--set", "1", "--out", str(former)))[0] == 0
     assert load_geojson(former) == fences().fences
-    code, out, _ = await _telematics(settings, "fences", "publish", str(former), "--json")
-    assert (code, orjson.loads(out)["raised"]) == (0, {"yard": 3})
+    code, out, _ = await _telematics(settings, "fences", "publish", str(former))
+    assert (code, out.splitlines()[-1]) == (0, "set 4 is published: 4 fences, from the next ping of each partition on")
+    code, out, _ = await _telematics(settings, "fences", "publish", str(former), *at)
+    assert (code, out) == (0, "already in force: set 4 is the same 4 fences\n")
 
     code, out, _ = await _telematics(settings, "fences", "publish", str(swapped), "--region", "0,40,10,50")
-    assert (code, "longitude and latitude are swapped" in out) == (1, True)
+    assert (code, "longitude and latitude are swapped" in out) == (2, True)
     code, out, _ = await _telematics(settings, "doctor", "--json")
-    assert "set 3, 4 fences" in out
+    assert "set 4, 4 fences" in out

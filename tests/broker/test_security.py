@@ -37,7 +37,6 @@ from tests.support.monitors import (
     simulated_topics,
 )
 from tests.support.secured import OWNER, Permission, SecuredBroker, environment, secured_broker
-from tests.support.sets import NOW
 from tests.support.worlds import PARTITIONS, World, fences, world
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
@@ -76,7 +75,7 @@ async def _staged(secured: SecuredBroker, prefix: str) -> tuple[Settings, World]
 
 async def _publish(settings: Settings) -> None:
     """The fences of the world, as a set."""
-    await publish_fences(settings, Draft(fences().fences, "ana", NOW))
+    await publish_fences(settings, Draft(fences().fences, "ana"))
 
 
 async def _command(variables: dict[str, str], *arguments: object) -> tuple[int, str, str]:

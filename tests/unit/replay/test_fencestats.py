@@ -90,9 +90,7 @@ def test_chattering(apart_s: int, entries: int, chattering: int) -> None:
 
 
 @pytest.mark.parametrize(("min_outside_s", "entered", "chattering"), [(60.0, 3, 1), (0.0, 3, 1), (120.0, 1, 0)])
-def test_the_margins_without_saying_do_not_hide_chattering(
-    min_outside_s: float, entered: int, chattering: int
-) -> None:
+def test_the_margins_without_saying_do_not_hide_chattering(min_outside_s: float, entered: int, chattering: int) -> None:
     """A truck that is clearly outside for more than a minute each time has left, and come again."""
     truck = Truck(km=5)
     for _ in range(2):

@@ -21,6 +21,7 @@ from telematics.wire.fencesets import (
     encode_reading,
     from_clock,
     in_order,
+    superseded,
 )
 from telematics.wire.reasons import Reject, RejectReason
 from tests.support.places import FENCES
@@ -210,6 +211,24 @@ def test_a_reading_belongs_to_a_group() -> None:
 def test_what_is_no_reading(value: bytes) -> None:
     """It says so, and never raises."""
     assert isinstance(decode_reading(value, "g"), Reject)
+
+
+def test_a_set_that_never_counted_is_superseded() -> None:
+    """By a later one that counts no later; the first counts whatever it says, and of 0 nothing tells when it began."""
+    sets = [fence_set(number, [YARD], at) for number, at in enumerate([500, 300, 100, 200, 0, 200], 1)]
+    assert superseded(sets) == {2: 3, 4: 6}
+    assert superseded([]) == {}
+
+
+def test_the_log_tells_what_the_last_manifest_came_to() -> None:
+    """A set that is taken after one that is refused makes up for it; both have had their numbers."""
+    log, _ = taken([*GOOD, (b"@set-12", b"{}")])
+    assert (isinstance(log.latest, Refusal), log.newest, log.given) == (True, 7, 12)
+    tried = log.copy()
+    tried.take(*manifest_row(manifest_of(13, [YARD])), NOW)
+    assert (tried.latest, tried.newest, log.newest) == (tried.sets[-1], 13, 7)
+    log.take(b"@set-9999999999999999", b"{}", NOW)
+    assert log.given == 12, "no set can have such a number"
 
 
 @pytest.mark.parametrize(
