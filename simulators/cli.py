@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -33,6 +34,8 @@ app = typer.Typer(
 )
 
 KAFKA = "kafka"
+SIM_PREFIX = "sim.telematics."
+PREFIX_SETTING = "TELEMATICS_TOPICS__PREFIX"
 HOUR_MS = 3_600_000
 RARELY = (200_000, 20, 100)
 """Thresholds of the garbage collector. A simulation makes no cycles but has millions of live objects, which the
@@ -70,7 +73,12 @@ def run(
     bootstrap: Annotated[
         str, typer.Option(metavar="HOST:PORT", envvar="TELEMATICS_KAFKA__BOOTSTRAP", help="Kafka to talk to.")
     ] = "127.0.0.1:9092",
-    prefix: Annotated[str, typer.Option(help="Prefix of the topics; simulations have their own.")] = "sim.telematics.",
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Prefix of the topics; else TELEMATICS_TOPICS__PREFIX, where it begins with sim."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Simulate a fleet; print what was sent."""
@@ -90,7 +98,7 @@ def run(
     if to == KAFKA:
         # What stops us is said in one line of ours; aiokafka's attempts before it are noise.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-        summary = asyncio.run(run_to_kafka(plan, bootstrap, prefix, speed, files))
+        summary = asyncio.run(run_to_kafka(plan, bootstrap, _prefix() if prefix is None else prefix, speed, files))
     else:
         files = files.dump_to(Path(to), partitions) if form is Format.DUMP else files.pings_to(Path(to))
         summary = run_to_files(plan, files)
@@ -131,6 +139,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _fail(error: TelematicsError, code: int) -> NoReturn:
     sys.stderr.write(f"error: {error}\n")
     sys.exit(code)
+
+
+def _prefix() -> str:
+    """What the monitor's setting says, unless that is for topics of real trucks: with it in the environment one forgets it."""
+    given = os.environ.get(PREFIX_SETTING)
+    if given is None or given.startswith("sim."):
+        return given or SIM_PREFIX
+    sys.stderr.write(
+        f"{PREFIX_SETTING}={given} does not begin with sim. and is not followed: simulations go to {SIM_PREFIX}*; "
+        "name others with --prefix\n"
+    )
+    return SIM_PREFIX
 
 
 def _instant(text: str) -> int:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
-import typer
-
-from telematics.cli.options import Bootstrap, FencesOrSets, Json, Port, Prefix, Rules, settings_from
+from telematics.cli.options import Bootstrap, FencesOrSets, Group, Json, Port, Prefix, Rules, settings_from
 
 
 def monitor(
     fences: FencesOrSets = None,
     rules: Rules = None,
-    group: Annotated[
-        str | None, typer.Option("--group", metavar="NAME", help="Consumer group, instead of TELEMATICS_KAFKA__GROUP.")
-    ] = None,
+    group: Group = None,
     port: Port = None,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,

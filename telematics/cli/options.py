@@ -22,6 +22,9 @@ Prefix = Annotated[
     str | None,
     typer.Option("--prefix", metavar="TEXT", help="Prefix of the topics, instead of TELEMATICS_TOPICS__PREFIX."),
 ]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="NAME", help="Consumer group, instead of TELEMATICS_KAFKA__GROUP.")
+]
 Port = Annotated[
     int | None,
     typer.Option("--port", min=0, max=65535, help="Port of metrics and health, instead of TELEMATICS_HTTP__PORT."),
@@ -56,7 +59,14 @@ Dialect = Annotated[
 Arrival = Annotated[
     str | None, typer.Option("--arrival", metavar="COLUMN", help="Column of the arrival; else it is made from ts.")
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Last arrival to judge: RFC 3339 or epoch.")]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Last arrival to judge: RFC 3339 or epoch. Deadlines after the last input before it have not come.",
+    ),
+]
 TripsFile = Annotated[
     Path | None, typer.Option("--trips", metavar="FILE", help="Trips: NDJSON, or a JSON or YAML list.")
 ]

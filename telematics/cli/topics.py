@@ -12,8 +12,8 @@ from typing import IO, Annotated, cast
 
 import typer
 
-from telematics.cli.options import Bootstrap, Json, Prefix, instant, settings_from
-from telematics.cli.output import EXIT_PROBLEMS, as_json, line, progress, table
+from telematics.cli.options import Bootstrap, Group, Json, Prefix, instant, settings_from
+from telematics.cli.output import EXIT_PROBLEMS, as_json, line, note, progress, table
 from telematics.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Create, check and dump the topics.")
@@ -91,24 +91,33 @@ def dump(
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="End before what arrived after this RFC 3339 time.")
     ] = None,
+    group: Group = None,
     bootstrap: Bootstrap = None,
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
-    """Write pings, ticks, trips and fence sets as they lie in the topics to a file that `telematics replay` takes."""
+    """Write pings, ticks, trips and fence sets as they lie in the topics to a file that `telematics replay` takes.
+
+    Which sets were read too late, and from when on they counted therefore, is known of the monitors of one consumer group.
+    """
     end = instant(until, "--until") if until is not None else None
-    settings = settings_from(bootstrap, prefix)
+    settings = settings_from(bootstrap, prefix, group=group)
     from telematics.stream.dump import dump as dump_topics
 
     try:
         with out.open("wb") as disk, _compressed(disk, out) as file, progress("dump") as told:
-            written = asyncio.run(dump_topics(settings, file, until=end, progress=told))
+            dumped = asyncio.run(dump_topics(settings, file, until=end, progress=told))
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from None
+    if dumped.others:
+        note(
+            f"warning: group {settings.kafka.group} has read no fence sets here, but {', '.join(dumped.others)}: what its "
+            "monitors read too late is not in the dump, and a replay may differ from what they said; name it with --group"
+        )
     if json:
-        as_json({"file": str(out), "written": written})
+        as_json({"file": str(out), "written": dumped.written})
     else:
-        counted = ", ".join(f"{number} {kind}s" for kind, number in written.items())
+        counted = ", ".join(f"{number} {kind}s" for kind, number in dumped.written.items())
         line(f"wrote {counted or 'nothing'} to {out}")
 
 

@@ -99,6 +99,8 @@ def read_dumps(
         if waiting == WINDOW:
             yield _decode(window, header, rejects)
             window, waiting = {}, 0
+    if fences is not None and (sets := fences.taken()) is not None:
+        yield sets  # and nothing came after them
     if window:
         yield _decode(window, header, rejects)
     if plan.tail_ms:

@@ -142,7 +142,9 @@ def judge(
     summary.fences = tuple({fence.id: fence for index in courts[0].indexes() for fence in index.fences}.values())
     summary.rejected = rejects.counts
     summary.vehicles = len(vehicles)
-    far = [engines.name for engines in courts if all(far_from_fences(degrees, index) for index in engines.indexes())]
+    # Without a ping no engine was made, and none has fences to be far from.
+    asked = courts if degrees else []
+    far = [engines.name for engines in asked if all(far_from_fences(degrees, index) for index in engines.indexes())]
     summary.notes += tuple(f"{name}: {FAR}" if name else FAR for name in dict.fromkeys(far))
     summary.elapsed_s = time.perf_counter() - started
     return summary

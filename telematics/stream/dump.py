@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO
 
 from telematics.replay.dumpfile import DumpProfile, DumpRecord, DumpWriter, Header, Kind
@@ -17,13 +18,25 @@ from telematics.wire.ticks import is_tick
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """How many records of each kind were written.
+
+    `others` are the consumer groups that say which fence sets they had late, where ours says nothing: none of it is in the
+    dump, and a replay has each set from when on it says.
+    """
+
+    written: Counter[Kind]
+    others: tuple[str, ...]
+
+
 async def dump(
     settings: Settings, out: IO[bytes], *, until: int | None = None, progress: Progress | None = None
-) -> Counter[Kind]:
+) -> Dumped:
     """Write trips, pings, ticks and fence sets as they lie between the logs' beginnings and their ends at the start.
 
     With `until` (ms), each partition ends before its first record that arrived later. `progress` hears of records
-    done and in all. Returns how many of each kind were written. Raises UserError, BrokerError.
+    done and in all. Raises UserError, BrokerError.
     """
     topics = await describe(settings.kafka, [settings.topics.fences], [])
     pings = await describe_one(settings.kafka, settings.topics.pings)
@@ -40,6 +53,7 @@ async def dump(
         return Kind.TICK if is_tick(record.key, record.headers) else Kind.PING
 
     await writing.take(settings.topics.pings, kind, progress)
+    others: tuple[str, ...] = ()
     if topics:
         taken = FenceLog(live=pings.profile is Profile.LIVE)
 
@@ -49,10 +63,12 @@ async def dump(
 
         await writing.take(settings.topics.fences, fence_kind)
         if taken.sets:
-            for partition, late in sorted((await late_sets(settings, taken.sets, clocks)).items()):
+            found = await late_sets(settings, taken.sets, clocks)
+            others = found.others
+            for partition, late in sorted(found.by_partition.items()):
                 for number, at in late.items():
                     writing.write(DumpRecord(partition, number, at, Kind.SET_READING, set_key(number), None))
-    return writing.written
+    return Dumped(writing.written, others)
 
 
 class _Dump:

@@ -9,6 +9,7 @@ import structlog
 
 from geofences.index import FenceIndex
 from telematics.errors import BrokerError
+from telematics.instants import format_rfc3339
 from telematics.metrics import Metrics
 from telematics.settings import Settings
 from telematics.stream import connection
@@ -98,7 +99,8 @@ class FenceFeed:
                 # Whoever finds it there from now on is told of it, or asks for it, in this order.
                 self.sets = (*self.sets, each)
                 self._be_ready()
-                log.info("fences_read", set=each.number, fences=len(each.fences), effective_at=each.effective_at)
+                effective_at = format_rfc3339(each.effective_at)
+                log.info("fences_read", set=each.number, fences=len(each.fences), effective_at=effective_at)
                 tell(each, index)
         self.sets = tuple(taken.sets)
 

@@ -30,6 +30,7 @@ from telematics.wire.fencesets import (
     fence_key,
     from_clock,
     in_order,
+    reading_group,
     set_hash,
     set_key,
 )
@@ -162,12 +163,21 @@ async def committed_offsets(settings: Settings) -> dict[int, int]:
     return {place.partition: held.offset for place, held in found.items() if place.topic == settings.topics.pings}
 
 
-async def late_sets(
-    settings: Settings, sets: Sequence[FenceSet], clocks: Mapping[int, int]
-) -> dict[int, dict[int, int]]:
-    """Which sets partitions had later than they say, and when (arrival, ms), by partition and number. Raises BrokerError.
+@dataclass(frozen=True, slots=True)
+class LateSets:
+    """Which sets partitions had later than they say, and when (arrival, ms), by partition and number.
 
-    By a partition's own word; one that it had not read when it last committed, its clock at `clocks`, comes after that.
+    `others` are the consumer groups that told so where none is known of our own: how it was for them is not known here.
+    """
+
+    by_partition: Mapping[int, Mapping[int, int]]
+    others: tuple[str, ...] = ()
+
+
+async def late_sets(settings: Settings, sets: Sequence[FenceSet], clocks: Mapping[int, int]) -> LateSets:
+    """By a partition's own word; one that it had not read when it last committed, its clock at `clocks`, comes after that.
+
+    Raises BrokerError.
     """
     last: dict[int, bytes | None] = {}
     async with open_reader(settings.kafka, settings.topics.states) as reader:
@@ -175,7 +185,10 @@ async def late_sets(
             for record in records:
                 if record.key == READING_KEY:
                     last[partition] = record.value
-    late: dict[int, dict[int, int]] = {}
+    late: dict[int, Mapping[int, int]] = {}
+    groups = {group for value in last.values() if (group := reading_group(value or b""))}
+    if groups and settings.kafka.group not in groups:
+        return LateSets(late, tuple(sorted(groups)))
     for partition, value in last.items():
         reading = decode_reading(value or b"", settings.kafka.group)
         if not isinstance(reading, Reading):
@@ -183,8 +196,8 @@ async def late_sets(
         for one in sets:
             if one.number > reading.newest:
                 reading, _ = reading.take(one, clocks.get(partition, 0))
-        late[partition] = dict(reading.late)
-    return late
+        late[partition] = reading.late
+    return LateSets(late)
 
 
 def prepared(taken: FenceLog, draft: Draft, profile: Profile, now: int) -> Publication:

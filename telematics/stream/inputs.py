@@ -68,4 +68,5 @@ async def _read_sets(settings: Settings, number: int, in_order: Sequence[Trip | 
         ),
         default=0,
     )
-    return RecordedSets(tuple(taken.sets), await late_sets(settings, taken.sets, {number: clock}))
+    late = await late_sets(settings, taken.sets, {number: clock})
+    return RecordedSets(tuple(taken.sets), late.by_partition)

@@ -31,6 +31,8 @@ def readiness(
     if sets is not None:
         newest = f"set {sets.sets[-1].number} is the newest" if sets.sets else ""
         checks["fences"] = Check(not sets.waits_for, sets.waits_for or newest)
+    elif trips is not None:
+        checks["fences"] = Check(ok=True, detail="those of the file given with --fences; published sets are ignored")
     checks["group"] = _group(settings.kafka.group, assignment)
     now_s = time.monotonic()
     for number, partition in sorted(assignment.held.items() if assignment else ()):

@@ -312,6 +312,15 @@ def decode_reading(value: bytes, group: str) -> Reading | Reject | None:
         return reject(RejectReason.BAD_VALUE, f"not what a partition has read of the fence sets: {error!r}")
 
 
+def reading_group(value: bytes) -> str | None:
+    """The consumer group whose reading a record is; None where it is no reading. Never raises."""
+    try:
+        group = orjson.loads(value)["group"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return group if isinstance(group, str) else None
+
+
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= 2**53:
         raise ValueError(f"{value!r} is no whole number from 0 on")

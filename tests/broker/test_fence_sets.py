@@ -27,7 +27,7 @@ from telematics.stream import connection, topics
 from telematics.stream.dump import dump
 from telematics.stream.fences_topic import Draft, Publication, publish_fences, read_log
 from telematics.stream.trips_topic import publish_trips
-from telematics.wire.fencesets import set_key
+from telematics.wire.fencesets import READING_KEY, Reading, encode_reading, set_key
 from tests.support.feed import assert_alerts, encoded, judge, write
 from tests.support.monitors import (
     MonitorProcess,
@@ -343,6 +343,28 @@ async def _telematics(settings: Settings, *arguments: str) -> tuple[int, str, st
     )
     out, notes = await process.communicate()
     return process.returncode or 0, out.decode(), notes.decode()
+
+
+async def test_a_dump_names_the_groups_that_know_what_was_late(
+    bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Under another one than theirs it says that their marks are missing; with `--group` it has them."""
+    settings = await simulated_topics(bootstrap, topic_prefix, 1)
+    await publish(settings, fences().fences)
+    producer = connection.producer(settings.kafka)
+    await producer.start()
+    try:
+        value = encode_reading(Reading(1, {1: 7_000}), "night")
+        await producer.send_and_wait(settings.topics.states, value, READING_KEY)
+    finally:
+        await producer.stop()
+    file = tmp_path / "dump.ndjson"
+    code, out, notes = await _telematics(settings, "topics", "dump", "--out", str(file))
+    assert (code, out) == (0, f"wrote 5 geofences to {file}\n")
+    assert "group telematics-monitor has read no fence sets here, but night:" in notes
+    assert "--group" in notes
+    code, out, notes = await _telematics(settings, "topics", "dump", "--out", str(file), "--group", "night")
+    assert (code, out, notes) == (0, f"wrote 5 geofences, 1 set_readings to {file}\n", "")
 
 
 async def test_the_commands_publish_list_and_bring_back(bootstrap: str, topic_prefix: str, tmp_path: Path) -> None:

@@ -170,7 +170,8 @@ async def test_readiness_tells_what_is_missing(bootstrap: str, topic_prefix: str
         assert not all(check.ok for check in monitor.checks().values()), detail(monitor.checks())
         await monitor.until_caught_up()
         assert monitor.checks()["partition 0"].detail == "at offset 200"
-        assert set(monitor.checks()) == {"broker", "trips", "group", "partition 0"}
+        assert set(monitor.checks()) == {"broker", "trips", "fences", "group", "partition 0"}
+        assert monitor.checks()["fences"].detail.endswith("published sets are ignored")
 
 
 async def test_a_trip_published_live_reaches_the_engine(bootstrap: str, topic_prefix: str) -> None:

@@ -100,7 +100,7 @@ async def test_a_dump_is_the_log_byte_for_byte(bootstrap: str, topic_prefix: str
     await write(settings, [*scene.log, rubbish])
     seen: list[tuple[int, int]] = []
     out = io.BytesIO()
-    counts = await dump(settings, out, progress=lambda done, total: seen.append((done, total)))
+    counts = (await dump(settings, out, progress=lambda done, total: seen.append((done, total)))).written
     assert decode_header(out.getvalue().splitlines()[0]) == Header(PARTITIONS, DumpProfile.SIM)
     records = _records(out.getvalue())
     pings = [record for record in records if record.kind is not Kind.TRIP]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from geofences.formats.geojson import load_geojson
-from telematics.replay.dumpfile import DumpProfile, DumpRecord, DumpWriter, Header
+from telematics.replay.dumpfile import DumpProfile, DumpRecord, DumpWriter, Header, encode_line
 from telematics.replay.runner import FILE_WINS
 from telematics.wire.pings import encode_ping
 from tests.support.feed import as_log
@@ -174,6 +174,15 @@ def test_the_sets_of_a_dump_are_what_was(
     ran = run("fences", "backtest", new, "--dump", dump)
     assert ran.code == 2
     assert "no fence set was recorded; give a file of them with --fences FILE" in ran.err
+
+
+def test_a_dump_with_sets_and_no_pings(run: Run, old: Path, tmp_path: Path) -> None:
+    """Is one that has sets: nothing else is asked for."""
+    lines = [b'{"telematics_dump":1,"partitions":3,"profile":"sim"}', *map(encode_line, set_records(load_geojson(old)))]
+    path = tmp_path / "sets.ndjson"
+    path.write_bytes(b"\n".join(lines))
+    ran = run("fences", "stats", "--dump", path, "--all")
+    assert (ran.code, ran.err) == (1, "not one ping could be judged\n")
 
 
 def test_a_dump_says_what_its_pings_say(run: Run, old: Path, new: Path, pings: Path, dump: Path) -> None:

@@ -9,7 +9,9 @@ import orjson
 import pytest
 
 from simulators.cli import main
+from simulators.fleet import FleetPlan
 from simulators.geography import FENCES
+from simulators.run import Summary
 from simulators.spans import parse_span
 from telematics.errors import UserError
 from telematics.model import Ping, Trip
@@ -68,6 +70,41 @@ def test_a_compressed_file_is_the_same_each_time(tmp_path: Path) -> None:
         assert run(*SMALL, "--seed", seed, "--to", str(path)) == 0
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("setting", "option", "topics", "is_told"),
+    [
+        (None, [], "sim.telematics.", False),
+        ("sim.night.", [], "sim.night.", False),
+        ("telematics.", [], "sim.telematics.", True),
+        ("telematics.", ["--prefix", "trial."], "trial.", False),
+        ("sim.night.", ["--prefix", "sim.day."], "sim.day.", False),
+    ],
+)
+def test_the_prefix_is_that_of_the_other_commands(
+    setting: str | None,
+    option: list[str],
+    topics: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_told: bool,
+) -> None:
+    """Where it is one of simulations; else it is said that it is not followed. An option wins."""
+    asked: list[str] = []
+
+    async def run_to_kafka(*arguments: object) -> Summary:
+        asked.append(str(arguments[2]))
+        return Summary(FleetPlan(vehicles=1))
+
+    monkeypatch.setattr("simulators.cli.run_to_kafka", run_to_kafka)
+    monkeypatch.delenv("TELEMATICS_TOPICS__PREFIX", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("TELEMATICS_TOPICS__PREFIX", setting)
+    assert run("run", "--vehicles", "1", *option) == 0
+    assert asked == [topics]
+    assert ("is not followed: simulations go to sim.telematics.*" in capsys.readouterr().err) is is_told
 
 
 @pytest.mark.parametrize(
