@@ -71,7 +71,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "hash": "SHA-256 over those records, in that order: each one's key and the SHA-256 of its value in hex, a line each.",
         "author": "Who published it.",
         "published_at": "When it was published, by the clock of who did.",
-        "effective_at": "From when on the set applies: not before 10 s after publication, which is also meant without it (sim: as it says, or from the first ping on).",
+        "effective_at": "From when on the set applies: not before 10 s after publication, which is also meant without it (sim: as it says, or from the next ping on); the first set applies from the beginning.",
         "note": "What the author says of it.",
         "schema_version": "Version of this form.",
     },

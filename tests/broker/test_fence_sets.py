@@ -24,6 +24,7 @@ from telematics.replay.plan import Plan
 from telematics.replay.runner import FILE_WINS, replay
 from telematics.settings import Settings
 from telematics.stream import connection, topics
+from telematics.stream.doctor import diagnose
 from telematics.stream.dump import dump
 from telematics.stream.fences_topic import Draft, Publication, publish_fences, read_log
 from telematics.stream.trips_topic import publish_trips
@@ -96,6 +97,12 @@ def behind(log: Sequence[DumpRecord]) -> dict[int, int]:
     return {
         number: 1 + max(record.arrival for record in log if record.partition == number) for number in range(PARTITIONS)
     }
+
+
+async def sets_are_well(settings: Settings) -> bool:
+    """As `telematics doctor` has it."""
+    (found,) = [each for each in await diagnose(settings) if each.check == "fence sets"]
+    return found.ok
 
 
 async def until_read(monitor: Running, number: int) -> None:
@@ -173,6 +180,8 @@ async def test_a_set_that_is_read_too_late_counts_from_there_for_every_heir(
         await process.until_caught_up()
     finally:
         process.kill()
+    said = [orjson.loads(line) for line in (tmp_path / "first.log").read_bytes().splitlines() if b"fences_read" in line]
+    assert [(each["set"], each["effective_at"]) for each in said] == [(2, "1970-01-01T00:00:00.000Z")]
     third = await publish(told.settings, fences().fences)
     told.from_then_on(third.fences, behind([*parts[0], *parts[1]]))
     await write(told.settings, parts[2])
@@ -242,8 +251,10 @@ async def test_what_is_no_set_changes_nothing(bootstrap: str, topic_prefix: str)
         await write(told.settings, log[half:])
         await monitor.until_caught_up()
         assert monitor.count("telematics_fence_set", partition="0") == 1
+        assert not await sets_are_well(told.settings)
         assert (await publish(told.settings, changed())).manifest is not None
         await until_read(monitor, 10)
+        assert await sets_are_well(told.settings), "the remedy of the doctor is one"
     assert_alerts(await all_alerts(told.settings), told.scene.expected)
 
 
