@@ -52,7 +52,7 @@ def publish(
     fences = _fences(file, region, json=json)
     if not fences and not empty:
         raise UserError(
-            f"{file}: has no fences: every visit would end, and no fence hold; if so it shall be, say --empty"
+            f"{file}: has no fences: every visit would end, and no fence hold; if that is meant say --empty"
         )
     draft = _draft(fences, author, at, why)
     settings = settings_from(bootstrap, prefix)
@@ -167,11 +167,9 @@ def _told(publication: Publication, *, dry_run: bool) -> str:
     before, manifest, at = publication.before, publication.manifest, publication.effective_at
     if manifest is None and before is not None:
         same = f"set {before.number} is the same {len(before.fences)} fences"
-        return (
-            f"published already: {same}, and counts from {_at(at)}"
-            if before in publication.coming
-            else f"already in force: {same}"
-        )
+        if before in publication.coming:
+            return f"published already: {same}, and counts from {_at(at)}"
+        return f"already in force: {same}"
     number = manifest.number if manifest else 0
     verb = "would be" if dry_run else "is"
     return f"set {number} {verb} published: {len(publication.fences)} fences, from {_from(at, is_first=before is None)}"
@@ -182,14 +180,9 @@ def _beside(publication: Publication, draft: Draft, *, dry_run: bool) -> Iterato
     if publication.manifest is None:
         return
     verb = "would be" if dry_run else "is"
-    raised = len(publication.raised)
-    if raised:
-        which = (
-            "1 fence changed and its version did not"
-            if raised == 1
-            else f"{raised:,} fences changed and their version did not"
-        )
-        yield f"{which}: raised by one above the last"
+    if raised := len(publication.raised):
+        which = "1 fence that changed has" if raised == 1 else f"{raised:,} fences that changed have"
+        yield f"{which} the version after the last one; the file has an older one"
     if publication.before is None and draft.effective_at is not None:
         yield "--at: the first set counts from the beginning, for before it there is nothing to judge by"
     for one in publication.coming:

@@ -397,7 +397,7 @@ async def test_the_commands_publish_list_and_bring_back(bootstrap: str, topic_pr
     assert code == 0
     assert {"bridge\tremoved\t", "station\tadded\t", "yard\tchanged\tradius 400 → 500 m"} <= set(out.splitlines())
     assert out.splitlines()[-1].startswith("set 2 would be published: 4 fences")
-    assert notes.splitlines() == ["1 fence changed and its version did not: raised by one above the last"]
+    assert notes.splitlines() == ["1 fence that changed has the version after the last one; the file has an older one"]
     code, out, _ = await _telematics(settings, "fences", "publish", str(second), *at, "--author", "leo", "--json")
     told = orjson.loads(out)
     assert (code, told["set"], told["written"], told["raised"]) == (0, 2, True, {"yard": 2})
