@@ -8,8 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    IllegalOperation,
+    InvalidProducerEpoch,
+    KafkaError,
+    ProducerFenced,
+)
+from aiokafka.structs import OffsetAndMetadata
 
 from geofences.model import Fence
 from telematics.errors import BrokerError, UserError
@@ -42,6 +49,8 @@ from telematics.wire.trips import LIVE_DELAY_MS
 KEPT_MS = 30 * 24 * 3_600_000
 # A set of many long outlines takes its time; then the broker undoes it.
 _PATIENCE_S = 60.0
+# A Kafka that no group has ever used makes the topic of the offsets when it is first asked for them.
+_COORDINATOR_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +163,17 @@ async def committed_offsets(settings: Settings) -> dict[int, int]:
     """How far the group has come in the pings, by partition. Raises BrokerError."""
     client = connection.admin(settings.kafka)
     await connection.started(client, settings.kafka)
+    found: Mapping[TopicPartition, OffsetAndMetadata] = {}
     try:
-        found = await client.list_consumer_group_offsets(settings.kafka.group)
-    except KafkaError as error:
+        async with asyncio.timeout(_COORDINATOR_S):
+            for wait_s in connection.backoff_s():
+                try:
+                    found = await client.list_consumer_group_offsets(settings.kafka.group)
+                except GroupCoordinatorNotAvailableError:
+                    await asyncio.sleep(wait_s)
+                else:
+                    break
+    except (KafkaError, TimeoutError) as error:
         raise await connection.unreachable(settings.kafka, error) from error
     finally:
         await client.close()
