@@ -15,6 +15,8 @@ import orjson
 
 from telematics.errors import UserError
 
+_READABLE = 24
+
 EXIT_OK = 0
 EXIT_PROBLEMS = 1
 EXIT_USAGE = 2
@@ -45,23 +47,34 @@ def note(text: str) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under headings on a terminal, tab-separated without headings in a pipe.
 
-    Where a terminal is too narrow for them, texts are folded and numbers are not.
+    Where a terminal is too narrow for them, texts are folded and numbers are not; below `_READABLE` characters of each text
+    lines go on beyond the edge instead.
     """
     if not sys.stdout.isatty():
         for row in rows:
             line("\t".join(_cell(value) for value in row))
         return
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     drawn_rows = list(rows)
     for number, column in enumerate(columns):
         is_text = any(isinstance(row[number], str) for row in drawn_rows)
-        drawn.add_column(column, overflow="fold", no_wrap=not is_text, justify="left" if is_text else "right")
+        longest = max([len(column), *(len(_cell(row[number])) for row in drawn_rows)])
+        drawn.add_column(
+            column,
+            overflow="fold",
+            no_wrap=not is_text,
+            justify="left" if is_text else "right",
+            min_width=min(longest, _READABLE) if is_text else None,
+        )
     for row in drawn_rows:
         drawn.add_row(*(_cell(value) for value in row))
-    Console().print(drawn, markup=False)
+    console = Console()
+    needed = Measurement.get(console, console.options.update(max_width=10_000), drawn).minimum
+    Console(width=max(console.width, needed)).print(drawn, markup=False, soft_wrap=needed > console.width)
 
 
 @contextmanager
