@@ -70,13 +70,12 @@ def at_fix(
         left += [change for one in crossed for change in _passage(scope, state, one, before, fix)]
     for fence_id, visit in list(state.visits.items()):
         number = scope.number_of[fence_id]
-        is_inside, seen = number in inside, fix
-        if fix.ts < visit.since:
-            # It began by the arrival clock, when the fence woke up or came: an older fix tells where the vehicle was then.
-            is_inside, seen = number in lies_in, fix._replace(ts=visit.since)
+        # A visit may begin by the arrival clock, when the fence wakes up or comes. What is heard later of a time before that
+        # tells where the vehicle was, be the fence asleep by then.
+        is_inside = number in (lies_in if fix.ts < visit.since else inside)
         if is_inside and visit.state == State.INSIDE:
             continue
-        change = _step(scope, state, number, visit, seen, at, is_inside=is_inside)
+        change = _step(scope, state, number, visit, fix, at, is_inside=is_inside)
         if change is not None:
             (entered if change.entered else left).append(change)
     for number in sorted(inside):
@@ -260,7 +259,8 @@ def _step(
         visit.leaving_since = -1
     elif action is Action.RAISE_EXIT:
         del state.visits[fence.id]
-        left_since = fix.ts if visit.leaving_since < 0 else visit.leaving_since
+        # By a clock that is behind it may have left before its visit began.
+        left_since = max(fix.ts if visit.leaving_since < 0 else visit.leaving_since, visit.since)
         _remember_exit(scope, state, fence.id, left_since)
         ts = left_since + round(fence.min_outside_s * 1000)
         return VisitChange(number, LEFT, ts, visit.since, visit.since_at, left_since, visit.known, event)

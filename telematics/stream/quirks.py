@@ -1,6 +1,6 @@
 """What aiokafka does that we cannot have, mended in one place.
 
-What it logs, how it closes TLS, how it looks for leaders, how long it waits between transactions.
+What it logs, how it closes TLS, how it looks for leaders and coordinators, how long it waits between transactions.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NodeNotReadyError
 from aiokafka.producer import sender
 
 _close: Callable[..., Any] = AIOKafkaConnection.close
 _update: Callable[..., Awaitable[bool]] = AIOKafkaClient._metadata_update  # noqa: SLF001
+_look_up: Callable[..., Awaitable[int]] = AIOKafkaClient.coordinator_lookup
 
 # As aiokafka waits between two tries of anything else.
 _LOOK_AGAIN_S = 0.1
@@ -32,6 +33,7 @@ def mend() -> None:
     logging.getLogger("asyncio").addFilter(_is_no_echo)
     AIOKafkaConnection.close = _close_at_once  # type: ignore[method-assign]
     AIOKafkaClient._metadata_update = _update_patiently  # type: ignore[method-assign]  # noqa: SLF001
+    AIOKafkaClient.coordinator_lookup = _look_up_when_known  # type: ignore[method-assign]
     sender.BACKOFF_OVERRIDE = _BEGIN_AGAIN_S
 
 
@@ -73,6 +75,17 @@ async def _update_patiently(self: AIOKafkaClient, cluster: ClusterMetadata, topi
     if not updated or any(not _is_led(cluster, topic) for topic in topics or ()):
         await asyncio.sleep(_LOOK_AGAIN_S)
     return updated
+
+
+async def _look_up_when_known(self: AIOKafkaClient, coordinator_type: Any, key: str) -> int:
+    """Ask who coordinates a group or its transactions, and have it asked again where no broker is known to ask.
+
+    A broker that comes to itself after a pause may answer for a moment that there are none. aiokafka asserts that there are,
+    and with that the consumer ended for good.
+    """
+    if self.get_random_node() is None:
+        raise NodeNotReadyError
+    return await _look_up(self, coordinator_type, key)
 
 
 def _is_led(cluster: ClusterMetadata, topic: str) -> bool:

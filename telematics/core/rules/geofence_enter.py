@@ -48,7 +48,8 @@ class GeofenceEnter:
                 continue
             if change.entered:
                 fix = facts.state.fix
-                has_opened = fix is not None and fix.ts < change.since and not facts.late
+                # That of a fix begins when it was taken, before it came: such a one may be late, and newer than the last.
+                has_opened = fix is not None and fix.ts < change.since and change.since >= change.since_at
                 how = "crossed" if change.by is Event.CROSSED else "opened" if has_opened else None
                 facts.raise_(
                     self,

@@ -165,6 +165,24 @@ def test_a_truck_that_had_left_before_a_fence_woke_up_leaves_it_when_that_is_hea
     assert told.of("geofence_exit")[0].episode_start == at("5:00")
 
 
+@pytest.mark.parametrize("behind_s", [0, 300, 3600, 21_600])
+def test_a_truck_whose_clock_is_behind_leaves_a_new_fence_in_time(behind_s: int) -> None:
+    """The wait to be confirmed is counted by the device's own clock, however far behind; no exit begins before its visit."""
+    story = Story(FenceIndex([]), until="30:00")
+    story.engine.put_fences(FenceIndex([GATE]), at("5:00"))
+    truck = story.truck(km=85).stand(500).drive(91).stand(60)
+    truck.sent = by_clock(-behind_s, truck.sent)
+    told = story.tells(
+        """
+        5:00 geofence_enter raised 3 gate
+        9:40 geofence_exit raised 3 gate
+        9:40 geofence_enter cleared 3 gate
+        """,
+        *VISITS,
+    )
+    ids_once(told.alerts)
+
+
 # -- late fixes
 
 
@@ -178,6 +196,10 @@ def test_a_late_fix_newer_than_all_others_enters() -> None:
     told = story.tells("0:41 geofence_enter raised 3 line\n0:41 geofence_enter raised 3 gate")
     assert [alert.episode_start for alert in told.of("geofence_enter")] == [at("0:30")] * 2
     assert "opened" not in told.alerts[0].evidence["facts"]
+    story = Story(FenceIndex([replace(GATE, min_inside_s=60)]), until="5:00")
+    story.truck().sent += truck.sent
+    (entered,) = story.tells("1:41 geofence_enter raised 3 gate", *VISITS).of("geofence_enter")
+    assert "opened" not in entered.evidence["facts"]
 
 
 def test_a_vehicle_is_where_its_newest_fix_is_also_a_late_one() -> None:

@@ -8,9 +8,10 @@ import ssl
 from pathlib import Path
 
 import pytest
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import NodeNotReadyError
 from aiokafka.producer import sender
 from aiokafka.protocol.admin import ApiVersionRequest_v0, SaslAuthenticateRequest_v1
 from aiokafka.protocol.metadata import MetadataResponse_v1
@@ -98,6 +99,14 @@ async def test_a_leader_that_is_missing_is_not_asked_for_without_pause(
     client, cluster = AIOKafkaClient(bootstrap_servers="127.0.0.1:9"), ClusterMetadata()
     assert await client._metadata_update(cluster, {"t"})
     assert len(waited) == waits
+
+
+async def test_a_coordinator_is_asked_for_again_while_no_broker_is_known() -> None:
+    """A cluster that names no brokers for a moment is one that does not answer yet, and no end of the consumer."""
+    client = AIOKafkaClient(bootstrap_servers="127.0.0.1:9")
+    with pytest.raises(NodeNotReadyError) as refused:
+        await client.coordinator_lookup(CoordinationType.GROUP, "g")
+    assert refused.value.retriable
 
 
 def test_the_wait_between_transactions_is_ours() -> None:
