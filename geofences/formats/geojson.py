@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -80,13 +81,25 @@ def parse_json(source: str | Path | bytes, name: str) -> Any:
     """The document in a file or in bytes. Raises FenceError with the place."""
     text = decoded(read_bytes(source, name), name)
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=lambda pairs: _members(pairs, name))
+    except FenceError:
+        raise
     except json.JSONDecodeError as error:
         raise FenceError(f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}", name) from error
     except RecursionError as error:
         raise FenceError("nested too deeply; a FeatureCollection needs eight levels", name) from error
     except ValueError as error:
         raise FenceError(f"not JSON: {str(error)[:200]}", name) from error
+
+
+def _members(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    """An object. Raises FenceError where a member is there twice: one of the two would be a fault that nobody sees."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        (twice, _), *_ = Counter(each for each, _ in pairs).most_common(1)
+        where = f"the object with id {shown(members['id'])}" if "id" in members else "an object"
+        raise FenceError(f"{shown(twice)} is there twice in {where}; keep one", name)
+    return members
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -99,7 +112,9 @@ def _document(source: str | Path | bytes) -> tuple[str, dict[str, Any]]:
     document = parse_json(source, name)
     kind = document.get("type") if isinstance(document, dict) else document
     if not isinstance(document, dict) or kind != "FeatureCollection":
-        raise FenceError(f'expected an object with "type": "FeatureCollection", found {shown(kind)}', name)
+        is_traccars = isinstance(document, list) and any(isinstance(one, dict) and "area" in one for one in document)
+        hint = "; a list of Traccar's is read with --from traccar" if is_traccars else ""
+        raise FenceError(f'expected an object with "type": "FeatureCollection", found {shown(kind)}{hint}', name)
     if not isinstance(features := document.get("features"), list):
         raise FenceError(f"features: expected a list, found {shown(features)}", name)
     if not _is_wgs84(document.get("crs")):

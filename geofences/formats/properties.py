@@ -75,9 +75,9 @@ def shown(value: object) -> str:
 
 
 def suggestion(word: str, known: list[str]) -> str:
-    """`; did you mean 'x'?`, where a known word is close."""
+    """`; did you mean 'x'?`, where a known word is close. Of two with three letters nobody can tell: `lun` is no sunday."""
     close = get_close_matches(word[:60].lower(), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close and max(len(word), len(close[0])) > 3 else ""
 
 
 def number(low: float, high: float, unit: str = "", *, above: bool = False) -> Callable[[Any], float]:

@@ -136,6 +136,8 @@ def _geometry(text: str) -> dict[str, Any]:
         with np.errstate(all="ignore"):
             drawn = shapely.force_2d(shapely.from_wkt(f"{found[2]} {found[3] or ''} {found[4]}"))
     except shapely.GEOSException as error:  # type: ignore[attr-defined]
+        if "closed linestring" in str(error):
+            raise ValueError("a ring must end where it began; repeat its first position at its end") from error
         raise ValueError(f"not WKT: {shown(str(error))}") from error
     if drawn.is_empty:
         raise ValueError("the shape is empty; draw one, or remove the row")

@@ -178,6 +178,8 @@ def lint(
         as_json([_told(finding) for finding in findings])
     elif findings:
         table(FINDING, [row_of(finding) for finding in findings])
+        features = len({finding.feature for finding in findings})
+        note(f"{file}: {len(findings)} found, in {features} of {len(read)} features")
     else:
         note(f"{file}: {len(read)} {'fence' if len(read) == 1 else 'fences'}, nothing found")
     if findings:

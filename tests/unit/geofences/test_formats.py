@@ -64,7 +64,7 @@ def test_the_csv_of_a_desktop_is_read() -> None:
         ("id,shape\n", "no column wkt; columns there are: 'id', 'shape'"),
         ("id,wkt\na,\n", "feature 1 (id 'a'), line 2: wkt: '' is no shape such as POLYGON"),
         ("id,wkt\na,POINT EMPTY\n", "the shape is empty"),
-        ('id,wkt\na,"POLYGON ((1 2, 3 4))"\n', "line 2: wkt: not WKT: "),
+        ('id,wkt\na,"POLYGON ((1 2, 3 4))"\n', "line 2: wkt: a ring must end where it began"),
         ('id,wkt\na,"SRID=3857;POINT (1 2)"\n', "SRID=3857: fences are in WGS 84"),
         ('id,wkt\na,"GEOMETRYCOLLECTION (POINT (1 2))"\n', "is no shape such as POLYGON"),
         ("id,wkt\na,POINT (1 2),x\n", "line 2: wkt: more cells than columns"),

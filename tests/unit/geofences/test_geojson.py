@@ -302,6 +302,13 @@ def test_a_wrong_schedule_is_told_with_its_place_in_it(members: dict[str, Any], 
     assert text in problem
 
 
+def test_a_day_in_spanish_is_not_taken_for_another() -> None:
+    """`lun` is Monday, and near to `sun`: nothing is guessed."""
+    given = {"zone": "America/Mexico_City", "hours": [HOURS | {"days": ["lun"]}]}
+    (problem,) = problems(feature(schedule=given))
+    assert problem.endswith("'lun' is not one of mon, tue, wed, thu, fri, sat, sun, holiday")
+
+
 def test_all_mistakes_of_a_schedule_are_told() -> None:
     """And none of the windows that are right."""
     given = {"zone": "CDMX", "hours": [HOURS, {"from": "x", "to": "y", "days": ["lun"]}], "holidays": ["13-01"]}
@@ -395,6 +402,12 @@ HOSTILE = [
     (b"null", 'expected an object with "type": "FeatureCollection", found None'),
     (json.dumps(feature()).encode(), "found 'Feature'"),
     (b'{"type":"FeatureCollection"}', "features: expected a list, found None"),
+    (b'[{"id":1,"area":"CIRCLE (19 -99, 200)"}]', "found list; a list of Traccar's is read with --from traccar"),
+    (
+        b'{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"id":"a","radius_m":1,"radius_m":2}}]}',
+        "'radius_m' is there twice in the object with id 'a'; keep one",
+    ),
+    (b'{"type":"FeatureCollection","features":[],"features":[]}', "'features' is there twice in an object; keep one"),
     (b'{"type":"FeatureCollection","features":{}}', "features: expected a list, found dict"),
     (b'{"type":"FeatureCollection","features":[],"crs":{"properties":{"name":"EPSG:6372"}}}', "reproject"),
     (b"\x00" * 1_000, "not JSON"),
