@@ -107,10 +107,10 @@ def distances_m(boundaries: Sequence[Boundary], number: Integers, lon: Floats, l
     counts = np.array([len(one.edges[0]) for one in boundaries], dtype=np.int64)
     from_lon, from_lat, step_lon, step_lat = map(np.concatenate, zip(*(one.edges for one in boundaries), strict=True))
     edges = from_lon, from_lat, step_lon, step_lat
-    middles = _middles(edges)
-    for one, end in zip(boundaries, np.cumsum(counts).tolist(), strict=True):
-        if not one.is_wide:  # then all its edges are on the same side
-            middles[end - len(one.edges[0]) : end] = one.middle
+    # Unless a fence is wide all its edges are on the same side.
+    is_wide = np.repeat([one.is_wide for one in boundaries], counts)
+    middle = np.repeat([one.middle for one in boundaries], counts)
+    middles = np.where(is_wide, _middles(edges), middle)
     firsts, counts = (np.cumsum(counts) - counts)[number], counts[number]
     found = np.empty(len(number))
     share = np.cumsum(counts) // _AT_ONCE

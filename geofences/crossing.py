@@ -50,7 +50,8 @@ class Crossings:
         met = np.zeros(len(lon), dtype=bool)
         # Over the antimeridian a way has two halves, each on its side.
         met[self._touched(lon, lat, to_lon + turn, to_lat)] = True
-        met[over[self._touched(lon[over] - turn[over], lat[over], to_lon[over], to_lat[over])]] = True
+        if len(over):
+            met[over[self._touched(lon[over] - turn[over], lat[over], to_lon[over], to_lat[over])]] = True
         return met
 
     def _touched(self, lon: Floats, lat: Floats, to_lon: Floats, to_lat: Floats) -> NDArray[np.int64]:

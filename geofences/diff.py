@@ -18,6 +18,8 @@ from geofences.shapes import from_metres, geometry, in_metres
 if TYPE_CHECKING:
     from typing import Any
 
+    from shapely.geometry.base import BaseGeometry
+
     from geofences.schedule import Schedule
     from geofences.shapes import Area
 
@@ -150,9 +152,12 @@ def _edge_m(one: Area, other: Area) -> float:
 
     GEOS looks from corner to edge: between corners it finds the greatest distance only if there are others.
     """
-    edges = [
-        shapely.transform(area.boundary, lambda at, area=area: at - (area.centroid.x, area.centroid.y))
-        for area in (one, other)
-    ]
+    edges = [_about_its_middle(area) for area in (one, other)]
     apart_m = max(_SHIFT_M, max(map(shapely.length, edges)) / _CORNERS)
     return float(shapely.hausdorff_distance(*(shapely.segmentize(edge, apart_m) for edge in edges)))
+
+
+def _about_its_middle(area: Area) -> BaseGeometry:
+    centre = shapely.get_coordinates(area.centroid)
+    edge: BaseGeometry = shapely.transform(area.boundary, lambda at: at - centre)
+    return edge

@@ -160,6 +160,8 @@ class Fence:
 
     def acts_like(self, other: Fence) -> bool:
         """Whether trucks are judged alike by both: they differ in words (name, tags, protocol) and version, if at all."""
+        if self == other:  # as nearly all of a set are, and soon seen
+            return True
         called = replace(self, version=other.version, name=other.name, tags=other.tags, protocol=other.protocol)
         return called == other
 

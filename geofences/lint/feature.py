@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import shapely
 
+from geofences.boundary import smallest_extent_m
 from geofences.lint.codes import GPS_ERROR_M, LEG_ERROR, LITTLE, Code
 from geofences.lint.finding import Finding, Region
 from geofences.lint.measures import inside, legs_m, width_m
 from geofences.lint.refused import refused, swapped
 from geofences.lint.thin import slivers, spikes
 from geofences.lint.vertices import vertices
-from geofences.model import Circle, Corridor, Fence, Polygonal, Position, Shape
+from geofences.model import Corridor, Fence, Polygonal, Position, Shape
 
 if TYPE_CHECKING:
     from geofences.formats.features import Read
@@ -77,13 +78,9 @@ def _size(number: int, fence: Fence, polygon: Area) -> Iterator[Finding]:
 
 def _size_m(shape: Shape, polygon: Area) -> float:
     """Across the widest place of the widest part; of polygons only as far as it matters."""
-    match shape:
-        case Circle():
-            return 2.0 * shape.radius_m
-        case Corridor():
-            return 2.0 * shape.buffer_m
-        case _:
-            return max(width_m(part, 2 * GPS_ERROR_M) for part in shapely.get_parts(polygon))
+    if not isinstance(shape, Polygonal):
+        return smallest_extent_m(shape, polygon)
+    return max(width_m(part, 2 * GPS_ERROR_M) for part in shapely.get_parts(polygon))
 
 
 def _corridor(number: int, fence: Fence) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from geofences.geodesy import distance_m
@@ -61,18 +61,14 @@ from telematics.model import Batch, Device, DeviceEvent, Ping, Trip
 
 if TYPE_CHECKING:
     from geofences.index import FenceIndex
-    from geofences.model import Fence
     from telematics.core.fleet import Floats
     from telematics.core.params import RuleSet
-
-    FenceOf = Callable[[str], Fence | None]
 
 # The deadline of every vehicle, of no rule: it is put off whenever the vehicle is heard, and not part of a snapshot.
 _FORGET: Key = ("", "")
 _LET_GO: Key = ("fences", "removed")
 REBUILD_WINDOW_MS = 6 * 3_600_000  # how far a rebuild without snapshots looks back, unless set otherwise
 ASTRAY_TIMES = 8  # pings with a clock ahead of time that are remembered, for telling duplicates
-CROSSING_GAP_MS = 600_000  # what lies between two fixes further apart was not crossed for certain
 
 
 class MonitorEngine:

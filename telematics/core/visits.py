@@ -276,11 +276,11 @@ def at_timer(scope: Scope, state: VehicleState, fence_id: str) -> tuple[VisitCha
 
 
 def at_late_fix(
-    scope: Scope, state: VehicleState, fix: FixPoint, following: FixPoint | None, inside: AbstractSet[int]
+    scope: Scope, state: VehicleState, fix: FixPoint, following: FixPoint, inside: AbstractSet[int]
 ) -> tuple[VisitChange, ...]:
     """What a fix between two known ones changes: a leaving that had not begun yet, or a passage nobody saw.
 
-    `following` is the next one in the ring, None for one newer than all of them. A fence that wants a time inside is not proven by one late fix.
+    `following` is the next one in the ring. A fence that wants a time inside is not proven by one late fix.
     """
     changes: list[VisitChange] = []
     for number in sorted(inside):
@@ -289,10 +289,10 @@ def at_late_fix(
             continue
         visit = state.visits.get(fence.id)
         if visit is not None:
-            if visit.state == State.LEAVING and fix.ts > visit.leaving_since and following is not None:
+            if visit.state == State.LEAVING and fix.ts > visit.leaving_since:
                 visit.leaving_since = following.ts
             continue
-        if fence.min_inside_s > 0 or following is None or _is_of_former_visit(state, fence, fix):
+        if fence.min_inside_s > 0 or _is_of_former_visit(state, fence, fix):
             continue
         known = fix.ts > state.first_ts
         closes = fence.period(fix.ts)[1]

@@ -77,12 +77,14 @@ class Whereabouts:
         fix, before = late.fix, late.before
         if fix is None:
             return ()
-        if late.following is None and before is not None and state.fix is not None:
-            # The newest of all, behind pings without a fix: what it enters or leaves is entered or left.
-            crossed = self.crossed(state, before, fix, distance_m(before.lon, before.lat, fix.lon, fix.lat))
-            return self.place(state, hits, fix, at, before, crossed)
-        inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
-        return visits.at_late_fix(self._scope, state, fix, late.following, inside) if inside else ()
+        if late.following is not None:
+            inside = self._surroundings.followed(self._surroundings.applicable(state, hits, fix.ts))
+            return visits.at_late_fix(self._scope, state, fix, late.following, inside) if inside else ()
+        if before is None or state.fix is None:
+            return ()
+        # The newest of all, behind pings without a fix: what it enters or leaves is entered or left.
+        crossed = self.crossed(state, before, fix, distance_m(before.lon, before.lat, fix.lon, fix.lat))
+        return self.place(state, hits, fix, at, before, crossed)
 
     def crossed(self, state: VehicleState, before: FixPoint, fix: FixPoint, step_m: float) -> list[Crossing]:
         """The fences between two fixes, in whatever hours, if the way through one is longer than the fixes err."""
